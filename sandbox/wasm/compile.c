@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/wasm/compile.h"
+
+#include <string.h>
+
+#include "sandbox/wasm/translate.h"
+#include "sandbox/wasm/validate_module.h"
+
+typedef bool compile_function(struct compiler *c);
+
+// Who compiles an opcode that is in no family of the operation table. Later features come here
+// when instruction_read lets them through.
+static compile_function *const compile_context[OPCODE_COUNT] = {
+    [OPCODE_UNREACHABLE] = compile_control,  [OPCODE_NOP] = compile_control,
+    [OPCODE_BLOCK] = compile_control,        [OPCODE_LOOP] = compile_control,
+    [OPCODE_IF] = compile_control,           [OPCODE_ELSE] = compile_control,
+    [OPCODE_END] = compile_control,          [OPCODE_BR] = compile_control,
+    [OPCODE_BR_IF] = compile_control,        [OPCODE_BR_TABLE] = compile_control,
+    [OPCODE_RETURN] = compile_control,       [OPCODE_CALL] = compile_call,
+    [OPCODE_CALL_INDIRECT] = compile_call,   [OPCODE_DROP] = compile_variable,
+    [OPCODE_SELECT] = compile_variable,      [OPCODE_SELECT_TYPED] = compile_variable,
+    [OPCODE_LOCAL_GET] = compile_variable,   [OPCODE_LOCAL_SET] = compile_variable,
+    [OPCODE_LOCAL_TEE] = compile_variable,   [OPCODE_GLOBAL_GET] = compile_variable,
+    [OPCODE_GLOBAL_SET] = compile_variable,  [OPCODE_I32_CONST] = compile_variable,
+    [OPCODE_I64_CONST] = compile_variable,   [OPCODE_F32_CONST] = compile_variable,
+    [OPCODE_F64_CONST] = compile_variable,   [OPCODE_REF_NULL] = compile_variable,
+    [OPCODE_REF_IS_NULL] = compile_variable, [OPCODE_REF_FUNC] = compile_variable,
+    [OPCODE_TABLE_GET] = compile_bulk,       [OPCODE_TABLE_SET] = compile_bulk,
+    [OPCODE_TABLE_SIZE] = compile_bulk,      [OPCODE_TABLE_GROW] = compile_bulk,
+    [OPCODE_TABLE_FILL] = compile_bulk,      [OPCODE_TABLE_COPY] = compile_bulk,
+    [OPCODE_TABLE_INIT] = compile_bulk,      [OPCODE_ELEM_DROP] = compile_bulk,
+    [OPCODE_MEMORY_SIZE] = compile_bulk,     [OPCODE_MEMORY_GROW] = compile_bulk,
+    [OPCODE_MEMORY_FILL] = compile_bulk,     [OPCODE_MEMORY_COPY] = compile_bulk,
+    [OPCODE_MEMORY_INIT] = compile_bulk,     [OPCODE_DATA_DROP] = compile_bulk,
+    [OPCODE_I32_EQZ] = compile_numeric,      [OPCODE_I64_EQZ] = compile_numeric,
+};
+
+// Constant expressions (specification: "Constant Expressions"). global.get's own rule is in
+// compile_variable.
+static bool is_constant(uint16_t opcode)
+{
+    switch (opcode) {
+    case OPCODE_I32_CONST:
+    case OPCODE_I64_CONST:
+    case OPCODE_F32_CONST:
+    case OPCODE_F64_CONST:
+    case OPCODE_I32_ADD:
+    case OPCODE_I32_SUB:
+    case OPCODE_I32_MUL:
+    case OPCODE_I64_ADD:
+    case OPCODE_I64_SUB:
+    case OPCODE_I64_MUL:
+    case OPCODE_REF_NULL:
+    case OPCODE_REF_FUNC:
+    case OPCODE_GLOBAL_GET:
+    case OPCODE_END:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// --- origins: see code.h ---
+
+static void write_leb(struct compiler *c, uint64_t value)
+{
+    while (value >= 0x80) {
+        *c->origin++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *c->origin++ = (uint8_t)value;
+}
+
+#define ORIGIN_BYTES_MAX 20 // two LEB128 numbers of 64 bits
+
+static bool reserve_origin(struct compiler *c)
+{
+    struct arena *origins = &c->module->origins;
+    size_t used = (size_t)(c->origin - origins->base);
+
+    if (!arena_commit(origins, used + used / 4 + ARENA_GRANULE))
+        return compile_fail(c, ERROR_LIMIT_CODE, "the table of origins is too large");
+    c->origin_limit = origins->base + origins->used;
+    return true;
+}
+
+// Attributes the cells emitted since the last time to the current instruction.
+static bool record_origin(struct compiler *c)
+{
+    uint32_t cells = code_offset(c);
+
+    if (cells == c->origin_cells)
+        return true;
+    if (c->origin_limit - c->origin < ORIGIN_BYTES_MAX && !reserve_origin(c))
+        return false;
+    write_leb(c, (cells - c->origin_cells) / 8);
+    write_leb(c, c->instruction.offset - c->origin_offset);
+    c->origin_cells = cells;
+    c->origin_offset = c->instruction.offset;
+    return true;
+}
+
+// --- one function ---
+
+static bool compile_instruction(struct compiler *c)
+{
+    if (!instruction_read(&c->reader, &c->names, &c->instruction))
+        return false;
+    uint16_t opcode = c->instruction.opcode;
+    if (c->limit - c->out < (ptrdiff_t)TRANSLATE_SLACK && !reserve_cells(c, 0))
+        return false;
+    if (c->constant && !is_constant(opcode))
+        return compile_fail(c, ERROR_CONSTANT_EXPRESSION_REQUIRED, "%s",
+                            opcode_info[opcode].mnemonic);
+    if (c->options->metered && c->control->fuel_cost != UINT32_MAX)
+        c->control->fuel_cost++;
+    compile_function *function =
+        numeric_operation[opcode].family != FAMILY_OTHER ? compile_numeric
+                                                         : compile_context[opcode];
+    return function(c) && !compile_failed(c) && record_origin(c);
+}
+
+static bool compile_expression(struct compiler *c)
+{
+    while (c->control) {
+        if (!compile_instruction(c))
+            return false;
+    }
+    if (!reader_done(&c->reader))
+        return reader_fail(&c->reader, ERROR_END_OPCODE_EXPECTED,
+                           "the body goes on after its end");
+    return true;
+}
+
+// One group of locals: types of the first ones into the array, all into the groups.
+static bool add_locals(struct compiler *c, uint64_t count, valtype type)
+{
+    uint64_t end = c->local_count + count;
+
+    if (end > LIMIT_FRAME_SLOTS)
+        return compile_fail(c, ERROR_LIMIT_FRAME, "%llu locals", (unsigned long long)end);
+    for (uint32_t i = c->local_count; i < end && i < LOCALS_EXPANDED; i++)
+        c->local_types[i] = type;
+    struct local_group *group =
+        arena_alloc(&c->group_arena, sizeof *group, _Alignof(struct local_group));
+    if (!group)
+        return compile_fail(c, ERROR_LIMIT_FRAME, "too many groups of locals");
+    *group = (struct local_group){(uint32_t)end, type};
+    c->group_count++;
+    // References are always live for whoever looks for them, so they must be null at first.
+    if (valtype_is_reference(type)) {
+        c->code->holds_references = true;
+        if (count > 0 && c->local_count >= c->parameter_count) {
+            if (c->local_count < c->zero_first)
+                c->zero_first = c->local_count;
+            c->zero_end = (uint32_t)end;
+        }
+    }
+    c->local_count = (uint32_t)end;
+    return true;
+}
+
+static bool read_locals(struct compiler *c)
+{
+    uint64_t total = c->local_count;
+    uint32_t count = reader_count(&c->reader, 2);
+
+    for (uint32_t i = 0; i < count && !compile_failed(c); i++) {
+        c->instruction.offset = reader_offset(&c->reader);
+        uint32_t length = reader_u32(&c->reader);
+        valtype type = valtype_read(&c->reader, &c->names);
+        total += length;
+        if (!compile_failed(c) && total > UINT32_MAX)
+            return compile_fail(c, ERROR_TOO_MANY_LOCALS, NULL);
+        if (compile_failed(c) || !add_locals(c, length, type))
+            return false;
+    }
+    return !compile_failed(c);
+}
+
+static void reset_function(struct compiler *c, struct code *code, const uint8_t *bytes,
+                           uint32_t size, uint64_t offset)
+{
+    reader_init(&c->reader, bytes, size, offset, c->reader.error);
+    c->reader.end_code = ERROR_UNEXPECTED_END_OF_SECTION;
+    c->code = code;
+    c->top = c->operands;
+    c->control = NULL;
+    c->dead = false;
+    memset(c->initialised, 0, c->local_count < LOCALS_EXPANDED ? c->local_count : LOCALS_EXPANDED);
+    arena_release(&c->group_arena, 0);
+    c->local_count = c->parameter_count = c->group_count = 0;
+    c->initialised_count = 0;
+    c->zero_first = UINT32_MAX;
+    c->zero_end = 0;
+    c->flushed = 0;
+    c->reference_count = 0;
+    c->br_table_count = 0;
+    c->start = c->out;
+    c->origin_cells = PROLOGUE_BYTES;
+    c->origin_offset = offset;
+    c->instruction.offset = offset;
+    c->instruction.opcode = OPCODE_END;
+    trackers_reset(c);
+}
+
+// Lays out the frame, once all locals are known: parameters, locals, header, operands. The header
+// must not be in the way of results either, which are returned in slots 0 and up.
+static bool lay_out_frame(struct compiler *c, uint32_t result_count)
+{
+    uint32_t header = c->local_count > result_count ? c->local_count : result_count;
+
+    // Room for a call's header behind the last operand.
+    if (header + 2 + 16 > LIMIT_FRAME_SLOTS)
+        return compile_fail(c, ERROR_LIMIT_FRAME, "%u locals", c->local_count);
+    c->header = header;
+    c->operand_base = header + 2;
+    c->end = c->operands + (LIMIT_FRAME_SLOTS - 16 - c->operand_base);
+    return true;
+}
+
+static void finish_prologue(struct compiler *c)
+{
+    struct cell *cell = (struct cell *)(void *)c->start;
+    struct code *code = c->code;
+
+    code->entry = c->start;
+    code->prologue = PROLOGUE_BYTES;
+    if (c->zero_first >= c->zero_end) {
+        code->entry += PROLOGUE_BYTES;
+        code->prologue = 0;
+        return;
+    }
+    uint32_t count = c->zero_end - c->zero_first;
+    cell->handler = count <= 8 ? OPERATION_ZERO : OPERATION_ZERO_MANY;
+    cell->a = (uint16_t)c->zero_first;
+    cell->b = (uint16_t)count;
+}
+
+// Compiles what the reader is at, as the body of a function of that type.
+static bool compile_body(struct compiler *c, const valtype *results, uint32_t result_count)
+{
+    struct code *code = c->code;
+    size_t origins = (size_t)(c->origin - c->module->origins.base);
+    size_t references = arena_mark(&c->module->references);
+
+    if (!lay_out_frame(c, result_count) || !reserve_cells(c, PROLOGUE_BYTES) ||
+        !arena_commit(&c->control_arena, sizeof(struct control)))
+        return false;
+    c->out += PROLOGUE_BYTES;
+    if (!control_push(c, OPCODE_INVALID))
+        return false;
+    c->controls->results = results;
+    c->controls->result_count = result_count;
+    c->controls->parameters = NULL;
+    c->controls->parameter_count = 0;
+    if (!compile_expression(c))
+        return false;
+    finish_prologue(c);
+    if (origins > UINT32_MAX || references / sizeof(struct reference_map) > UINT32_MAX)
+        return compile_fail(c, ERROR_LIMIT_CODE, "tables beside the code are too large");
+    code->size = (uint32_t)(c->out - code->entry);
+    code->header = (uint16_t)c->header;
+    code->origins = (uint32_t)origins;
+    code->origins_size = (uint32_t)((size_t)(c->origin - c->module->origins.base) - origins);
+    code->references = (uint32_t)(references / sizeof(struct reference_map));
+    return true;
+}
+
+static bool compile_function_body(struct compiler *c, uint32_t index)
+{
+    struct module *module = c->module;
+    const struct body *body = &module->bodies[index];
+    uint32_t type_number = module->functions[module->imported_function_count + index].type;
+    const struct deftype *type = type_at(c->store, type_number);
+    const valtype *parameters = deftype_parameters(type);
+
+    reset_function(c, &module->codes[index], body->bytes, body->size, body->offset);
+    c->constant = false;
+    c->parameter_count = type->parameter_count;
+    for (uint32_t i = 0; i < type->parameter_count; i++) {
+        if (!add_locals(c, 1, parameters[i]))
+            return false;
+    }
+    return read_locals(c) && compile_body(c, deftype_results(type), type->result_count);
+}
+
+// Makes `expression->code`: a function without parameters.
+static bool compile_constant_expression(struct compiler *c, struct expression *expression,
+                                        valtype type)
+{
+    valtype result = type;
+
+    expression->code = arena_alloc(&c->module->arena, sizeof(struct code), _Alignof(struct code));
+    if (!expression->code)
+        return compile_fail(c, ERROR_LIMIT_MEMORY, NULL);
+    reset_function(c, expression->code, expression->bytes, expression->size, expression->offset);
+    c->constant = true;
+    return compile_body(c, &result, 1);
+}
+
+// --- the module ---
+
+static bool compile_globals(struct compiler *c)
+{
+    struct module *module = c->module;
+
+    for (uint32_t i = module->imported_global_count; i < module->global_count; i++) {
+        c->globals_visible = i; // imported ones and those before
+        if (!compile_constant_expression(c, &module->globals[i].initial,
+                                         module->globals[i].type.type))
+            return false;
+    }
+    c->globals_visible = module->global_count;
+    return true;
+}
+
+static bool compile_element(struct compiler *c, struct element_segment *element)
+{
+    if (element->mode == SEGMENT_ACTIVE &&
+        !compile_constant_expression(c, &element->offset, VALTYPE_I32))
+        return false;
+    for (uint32_t i = 0; element->expressions && i < element->count; i++) {
+        if (!compile_constant_expression(c, &element->expressions[i], element->type))
+            return false;
+    }
+    return true;
+}
+
+static bool compile_segments(struct compiler *c)
+{
+    struct module *module = c->module;
+
+    for (uint32_t i = 0; i < module->element_count; i++) {
+        if (!compile_element(c, &module->elements[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < module->data_count; i++) {
+        struct data_segment *data = &module->datas[i];
+        if (data->mode == SEGMENT_ACTIVE &&
+            !compile_constant_expression(c, &data->offset, VALTYPE_I32))
+            return false;
+    }
+    return true;
+}
+
+static bool compile_functions(struct compiler *c)
+{
+    struct module *module = c->module;
+
+    module->codes = arena_array(&module->arena, module->body_count, sizeof(struct code));
+    if (!module->codes && module->body_count > 0)
+        return compile_fail(c, ERROR_LIMIT_MEMORY, NULL);
+    for (uint32_t i = 0; i < module->body_count; i++) {
+        if (!compile_function_body(c, i))
+            return false;
+    }
+    return true;
+}
+
+// Address space for one arena; commits nothing.
+static bool reserve(struct arena *arena, uint64_t bytes, struct error *error)
+{
+    return arena_init(arena, bytes, error);
+}
+
+static bool compiler_init(struct compiler *c, struct error *error)
+{
+    uint64_t size = c->module->size;
+
+    return reserve(&c->operand_arena, (LIMIT_FRAME_SLOTS + 16) * sizeof(struct operand), error) &&
+           reserve(&c->control_arena, (LIMIT_BLOCK_DEPTH + 2ull) * sizeof(struct control), error) &&
+           reserve(&c->local_arena, LOCALS_EXPANDED * 16, error) &&
+           reserve(&c->group_arena, (size + LIMIT_FRAME_SLOTS) * sizeof(struct local_group),
+                   error) &&
+           reserve(&c->reference_arena, (LIMIT_FRAME_SLOTS + 16) * sizeof(uint32_t), error) &&
+           reserve(&c->module->cells, c->options->code_bytes_max + TRANSLATE_SLACK, error) &&
+           reserve(&c->module->origins, size * 24 + ARENA_GRANULE, error) &&
+           reserve(&c->module->references, size * 16 + ARENA_GRANULE, error) &&
+           reserve(&c->module->reference_bits, UINT32_MAX, error) &&
+           arena_commit(&c->operand_arena, LIMIT_FRAME_SLOTS * sizeof(struct operand)) &&
+           arena_commit(&c->reference_arena, LIMIT_FRAME_SLOTS * sizeof(uint32_t)) &&
+           arena_commit(&c->module->origins, ARENA_GRANULE);
+}
+
+static void compiler_finish(struct compiler *c)
+{
+    arena_finish(&c->operand_arena);
+    arena_finish(&c->control_arena);
+    arena_finish(&c->local_arena);
+    arena_finish(&c->group_arena);
+    arena_finish(&c->reference_arena);
+}
+
+static bool compile_module(struct compiler *c)
+{
+    c->operands = (struct operand *)(void *)c->operand_arena.base;
+    c->controls = (struct control *)(void *)c->control_arena.base;
+    c->groups = (struct local_group *)(void *)c->group_arena.base;
+    c->reference_heights = (uint32_t *)(void *)c->reference_arena.base;
+    c->local_types = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->local_types);
+    c->initialised_log = arena_array(&c->local_arena, LOCALS_EXPANDED,
+                                     sizeof *c->initialised_log);
+    c->initialised = arena_alloc(&c->local_arena, LOCALS_EXPANDED, 1);
+    c->out = c->limit = c->module->cells.base;
+    c->origin = c->module->origins.base;
+    c->origin_limit = c->origin + c->module->origins.used;
+    return compile_globals(c) && compile_segments(c) && compile_functions(c);
+}
+
+bool module_compile(struct module *module, const struct type_store *store,
+                    const struct compile_options *options, struct error *error)
+{
+    struct compiler c = {.module = module,
+                         .store = store,
+                         .options = options,
+                         .names = {module->types, module->type_count},
+                         .reader = {.error = error}};
+
+    bool done = module_validate(module, store, error) && compiler_init(&c, error) &&
+                compile_module(&c);
+    if (!done && error->code == ERROR_NONE)
+        error_set(error, ERROR_LIMIT_MEMORY, 0, NULL);
+    compiler_finish(&c);
+    return done;
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Constants, locals, globals, references, drop and select.
+#include "sandbox/wasm/translate.h"
+
+static bool push_operand(struct compiler *c, const struct operand *operand)
+{
+    uint32_t height = operand_height(c);
+
+    if (!push(c, operand->type))
+        return false;
+    c->top[-1] = *operand;
+    if (operand->place == OPERAND_LOCAL && height < c->flushed)
+        c->flushed = height;
+    return true;
+}
+
+static bool push_constant(struct compiler *c, valtype type, uint64_t bits)
+{
+    return push_operand(c, &(struct operand){type, OPERAND_CONSTANT, bits});
+}
+
+static bool compile_constant(struct compiler *c)
+{
+    static const uint8_t kinds[] = {VALKIND_I32, VALKIND_I64, VALKIND_F32, VALKIND_F64};
+
+    return push_constant(c, kinds[c->instruction.opcode - OPCODE_I32_CONST], c->instruction.bits);
+}
+
+// A local that may be read before it was set on this path must be zero at entry.
+static void needs_zero(struct compiler *c, uint32_t localidx)
+{
+    if (localidx < c->zero_first)
+        c->zero_first = localidx;
+    if (localidx >= c->zero_end)
+        c->zero_end = localidx + 1;
+}
+
+static bool compile_local_get(struct compiler *c)
+{
+    uint32_t localidx = c->instruction.index;
+    valtype type = local_type(c, localidx);
+
+    if (compile_failed(c) ||
+        !push_operand(c, &(struct operand){type, OPERAND_LOCAL, localidx}))
+        return false;
+    if (localidx >= c->parameter_count &&
+        (localidx >= LOCALS_EXPANDED || !c->initialised[localidx]) && !c->dead)
+        needs_zero(c, localidx);
+    return true;
+}
+
+static void mark_initialised(struct compiler *c, uint32_t localidx)
+{
+    if (localidx < c->parameter_count || localidx >= LOCALS_EXPANDED || c->initialised[localidx])
+        return;
+    c->initialised[localidx] = 1;
+    c->initialised_log[c->initialised_count++] = localidx;
+}
+
+// How far down local.set looks for operands that are still the local's old value before it rather
+// puts all locals into their homes: keeps translation linear.
+#define PENDING_SCAN_MAX 32u
+
+static void save_pending(struct compiler *c, uint32_t localidx)
+{
+    uint32_t height = operand_height(c);
+
+    if (height > c->flushed && height - c->flushed > PENDING_SCAN_MAX) {
+        flush_locals(c);
+        return;
+    }
+    for (uint32_t i = c->flushed; i < height; i++) {
+        struct operand *operand = c->operands + i;
+        if (operand->place == OPERAND_LOCAL && operand->value == localidx)
+            materialise(c, operand);
+    }
+}
+
+// The value, above the stack, goes to the local: by changing the destination of the cell that just
+// made it if possible.
+static void emit_local_set(struct compiler *c, struct operand *value, uint32_t localidx)
+{
+    enum accumulator_class class = accumulator_class(value->type);
+    struct tracker *tracker = &c->trackers[class];
+
+    save_pending(c, localidx);
+    if (value->place == OPERAND_TEMPORARY && c->last && tracker->producer == c->last &&
+        tracker->slot == home_slot(c, height_of(c, value))) {
+        *cell_destination(c->last) = (uint16_t)localidx;
+        *tracker = (struct tracker){SLOT_NONE, NULL};
+        slot_written(c, localidx);
+        *tracker = (struct tracker){localidx, NULL};
+        return;
+    }
+    bool was_in_accumulator = operand_in_accumulator(c, value);
+    move_to_slot(c, value, localidx, true);
+    if (was_in_accumulator)
+        *tracker = (struct tracker){localidx, NULL};
+}
+
+static bool compile_local_set(struct compiler *c, bool tee)
+{
+    uint32_t localidx = c->instruction.index;
+    valtype type = local_type(c, localidx);
+
+    if (compile_failed(c) || !check_top(c, &type, 1))
+        return false;
+    if (c->dead) {
+        pop(c, type);
+        return tee ? push(c, type) : true;
+    }
+    struct operand *value = --c->top;
+    struct operand teed = *value;
+    emit_local_set(c, value, localidx);
+    mark_initialised(c, localidx);
+    if (tee) {
+        if (teed.place == OPERAND_TEMPORARY) { // its home may not have been written at all
+            teed.place = OPERAND_LOCAL;
+            teed.value = localidx;
+        }
+        teed.type = type;
+        push_operand(c, &teed);
+    }
+    return !compile_failed(c);
+}
+
+static bool globalidx_valid(struct compiler *c, uint32_t globalidx)
+{
+    uint32_t count = c->constant ? c->globals_visible : c->module->global_count;
+
+    return globalidx < count || compile_fail(c, ERROR_UNKNOWN_GLOBAL, "%u", globalidx);
+}
+
+static void push_result(struct compiler *c, struct cell *cell, valtype type)
+{
+    if (push(c, type))
+        result_to(c, cell, type, operand_height(c) - 1);
+}
+
+static bool compile_global_get(struct compiler *c)
+{
+    static const uint16_t operations[] = {OPERATION_GLOBAL_GET_INTEGER, OPERATION_GLOBAL_GET_F32,
+                                          OPERATION_GLOBAL_GET_F64};
+    uint32_t globalidx = c->instruction.index;
+
+    if (!globalidx_valid(c, globalidx))
+        return false;
+    const struct globaltype *type = &c->module->globals[globalidx].type;
+    if (c->constant && type->is_mutable)
+        return compile_fail(c, ERROR_CONSTANT_EXPRESSION_REQUIRED, "global %u is mutable",
+                            globalidx);
+    if (c->dead)
+        return push(c, type->type);
+    struct cell *cell = emit(c, operations[accumulator_class(type->type)]);
+    cell->imm = globalidx;
+    push_result(c, cell, type->type);
+    return !compile_failed(c);
+}
+
+static void emit_global_set(struct compiler *c, valtype type, uint32_t globalidx)
+{
+    static const uint16_t from_accumulator[] = {OPERATION_GLOBAL_SET_INTEGER_R,
+                                                OPERATION_GLOBAL_SET_F32_R,
+                                                OPERATION_GLOBAL_SET_F64_R};
+    struct operand *value = c->top - 1;
+    uint32_t slot = operand_slot(c, value);
+    struct cell *cell;
+
+    if (operand_in_accumulator(c, value)) {
+        consume_accumulator(c, value);
+        cell = emit(c, from_accumulator[accumulator_class(type)]);
+    } else {
+        cell = emit(c, type == VALTYPE_F32 ? OPERATION_GLOBAL_SET_F32_S
+                                           : OPERATION_GLOBAL_SET_64_S);
+        cell->a = (uint16_t)slot;
+    }
+    cell->imm = globalidx;
+}
+
+static bool compile_global_set(struct compiler *c)
+{
+    uint32_t globalidx = c->instruction.index;
+
+    if (!globalidx_valid(c, globalidx))
+        return false;
+    const struct globaltype *type = &c->module->globals[globalidx].type;
+    if (!type->is_mutable)
+        return compile_fail(c, ERROR_IMMUTABLE_GLOBAL, "%u", globalidx);
+    if (!check_top(c, &type->type, 1))
+        return false;
+    if (!c->dead)
+        emit_global_set(c, type->type, globalidx);
+    pop(c, type->type);
+    return !compile_failed(c);
+}
+
+static bool compile_ref_func(struct compiler *c)
+{
+    uint32_t funcidx = c->instruction.index;
+    const struct module *module = c->module;
+
+    if (funcidx >= module->function_count)
+        return compile_fail(c, ERROR_UNKNOWN_FUNCTION, "%u", funcidx);
+    if (!c->constant && !(module->declared[funcidx / 8] >> (funcidx % 8) & 1))
+        return compile_fail(c, ERROR_UNDECLARED_FUNCTION_REFERENCE, "%u", funcidx);
+    // The precise type, (ref $t), is a subtype of funcref.
+    valtype type = VALTYPE_REF(HEAPTYPE_CONCRETE + module->functions[funcidx].type);
+    if (c->dead)
+        return push(c, type);
+    struct cell *cell = emit(c, OPERATION_REF_FUNC);
+    cell->a = (uint16_t)home_slot(c, operand_height(c));
+    cell->imm = funcidx;
+    trackers_reset(c);
+    return push(c, type);
+}
+
+// A reference is null if its slot is 0, so the test is a comparison.
+static bool compile_ref_is_null(struct compiler *c)
+{
+    valtype type = pop(c, VALTYPE_BOTTOM);
+
+    if (compile_failed(c))
+        return false;
+    if (type != VALTYPE_BOTTOM && !valtype_is_reference(type))
+        return compile_fail(c, ERROR_TYPE_MISMATCH, "ref.is_null needs a reference");
+    if (c->dead)
+        return push(c, VALTYPE_I32);
+    struct operand *operand = c->top++;
+    uint32_t slot = operand_slot(c, operand);
+    bool in_accumulator = operand_in_accumulator(c, operand);
+    if (in_accumulator)
+        consume_accumulator(c, operand);
+    struct cell *cell =
+        emit(c, OPERATION_I64_EQ_SS + 2 * (in_accumulator ? FORM_RI : FORM_SI));
+    cell->a = (uint16_t)slot;
+    cell->imm = 0;
+    c->before_compare = c->trackers[ACCUMULATOR_INTEGER];
+    c->top--;
+    push_result(c, cell, VALTYPE_I32);
+    return !compile_failed(c);
+}
+
+static bool compile_drop(struct compiler *c)
+{
+    pop(c, VALTYPE_BOTTOM);
+    return !compile_failed(c);
+}
+
+// The type of select's operands without an annotation: numeric, and the same. BOTTOM when a
+// polymorphic stack leaves it open.
+static valtype select_type(struct compiler *c)
+{
+    if (c->instruction.opcode == OPCODE_SELECT_TYPED) {
+        if (c->instruction.count != 1)
+            compile_fail(c, ERROR_INVALID_RESULT_ARITY, "select with %u types",
+                         c->instruction.count);
+        return c->instruction.type;
+    }
+    valtype right = pop(c, VALTYPE_BOTTOM), left = pop(c, VALTYPE_BOTTOM);
+    valtype type = left == VALTYPE_BOTTOM ? right : left;
+    if (valtype_is_reference(left) || valtype_is_reference(right))
+        compile_fail(c, ERROR_TYPE_MISMATCH, "select without a type takes no references");
+    else if (left != VALTYPE_BOTTOM && right != VALTYPE_BOTTOM && left != right)
+        compile_fail(c, ERROR_TYPE_MISMATCH, "select's operands differ in type");
+    return type;
+}
+
+static void emit_select(struct compiler *c, struct operand *left, valtype type)
+{
+    static const uint16_t operations[] = {OPERATION_SELECT_INTEGER_S, OPERATION_SELECT_F32_S,
+                                          OPERATION_SELECT_F64_S};
+    struct operand *condition = left + 2;
+    uint32_t left_slot = operand_slot(c, left), right_slot = operand_slot(c, left + 1);
+    uint32_t condition_slot = operand_slot(c, condition);
+    bool in_accumulator = operand_in_accumulator(c, condition);
+
+    if (in_accumulator)
+        consume_accumulator(c, condition);
+    struct cell *cell = emit(c, operations[accumulator_class(type)] + (in_accumulator ? 2u : 0u));
+    cell->a = (uint16_t)left_slot;
+    cell->b = (uint16_t)right_slot;
+    cell->c = (uint16_t)condition_slot;
+    push_result(c, cell, type);
+}
+
+static bool compile_select(struct compiler *c)
+{
+    struct operand *top = c->top;
+
+    pop(c, VALTYPE_I32);
+    if (compile_failed(c))
+        return false;
+    valtype type = select_type(c);
+    if (c->instruction.opcode == OPCODE_SELECT_TYPED) {
+        pop(c, type);
+        pop(c, type);
+    }
+    if (compile_failed(c))
+        return false;
+    if (c->dead)
+        return push(c, type);
+    emit_select(c, top - 3, type);
+    return !compile_failed(c);
+}
+
+bool compile_variable(struct compiler *c)
+{
+    switch (c->instruction.opcode) {
+    case OPCODE_DROP:
+        return compile_drop(c);
+    case OPCODE_SELECT:
+    case OPCODE_SELECT_TYPED:
+        return compile_select(c);
+    case OPCODE_LOCAL_GET:
+        return compile_local_get(c);
+    case OPCODE_LOCAL_SET:
+        return compile_local_set(c, false);
+    case OPCODE_LOCAL_TEE:
+        return compile_local_set(c, true);
+    case OPCODE_GLOBAL_GET:
+        return compile_global_get(c);
+    case OPCODE_GLOBAL_SET:
+        return compile_global_set(c);
+    case OPCODE_REF_NULL:
+        return push_constant(c, c->instruction.type, 0);
+    case OPCODE_REF_FUNC:
+        return compile_ref_func(c);
+    case OPCODE_REF_IS_NULL:
+        return compile_ref_is_null(c);
+    default:
+        return compile_constant(c);
+    }
+}

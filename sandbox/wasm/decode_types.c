@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sections that say of which type things are: types, imports, tables, memories, tags, globals.
+#include "sandbox/wasm/decode_internal.h"
+
+bool decode_type_use(struct decoder *decoder, struct reader *reader, uint32_t *type)
+{
+    uint64_t offset = reader_offset(reader);
+    uint32_t typeidx = reader_u32(reader);
+
+    if (reader->failed)
+        return false;
+    if (typeidx >= decoder->module->type_count)
+        return reader_fail_at(reader, offset, ERROR_UNKNOWN_TYPE);
+    *type = decoder->module->types[typeidx];
+    return true;
+}
+
+// Grammar Bresulttype. Writes at most `limit` types.
+static uint32_t read_result_type(struct decoder *decoder, struct reader *reader, valtype *types,
+                                 uint32_t limit)
+{
+    struct type_names names = decode_names(decoder);
+    uint64_t offset = reader_offset(reader);
+    uint32_t count = reader_count(reader, 1);
+
+    if (count > limit) {
+        reader_fail_at(reader, offset, ERROR_LIMIT_PARAMETERS);
+        return 0;
+    }
+    for (uint32_t i = 0; i < count && !reader->failed; i++)
+        types[i] = valtype_read(reader, &names);
+    return count;
+}
+
+// A function type by itself is short for a final type without a supertype in a group of its own
+// (grammar Bsubtype, Brectype).
+static bool read_function_type(struct decoder *decoder, struct reader *reader, uint32_t *number)
+{
+    uint64_t offset = reader_offset(reader);
+    struct deftype type = {
+        .composite = COMPOSITE_FUNCTION,
+        .final = true,
+        .supertype = TYPE_NONE,
+        .types = decoder->types,
+    };
+
+    type.parameter_count = read_result_type(decoder, reader, decoder->types, LIMIT_PARAMETERS);
+    type.result_count =
+        read_result_type(decoder, reader, decoder->types + type.parameter_count, LIMIT_RESULTS);
+    if (reader->failed)
+        return false;
+    *number = type_store_enter(decoder->store, &type, 1, reader->error);
+    if (*number != TYPE_NONE)
+        return true;
+    reader->error->offset = offset;
+    return reader_fail_at(reader, offset, reader->error->code);
+}
+
+// Grammar Brectype, Bsubtype and Bcomptype, which are told apart by a one-byte signed number.
+static bool read_type(struct decoder *decoder, struct reader *reader, uint32_t *number)
+{
+    uint64_t offset = reader_offset(reader);
+    int32_t form = reader_s7(reader) & 0x7F;
+
+    if (reader->failed)
+        return false;
+    switch (form) {
+    case 0x60:
+        return read_function_type(decoder, reader, number);
+    case 0x4E:
+        return feature_refuse(reader, offset, FEATURE_GC, "recursion group");
+    case 0x4F:
+    case 0x50:
+        return feature_refuse(reader, offset, FEATURE_GC, "sub type");
+    case 0x5E:
+        return feature_refuse(reader, offset, FEATURE_GC, "array type");
+    case 0x5F:
+        return feature_refuse(reader, offset, FEATURE_GC, "structure type");
+    default:
+        return reader_fail_at(reader, offset, ERROR_MALFORMED_DEFINITION_TYPE);
+    }
+}
+
+bool decode_types(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    uint32_t *types;
+    uint32_t count;
+
+    if (!decode_count(reader, 0, LIMIT_TYPES, "types", &count))
+        return false;
+    types = decode_array(decoder, reader, count, sizeof *types);
+    if (types == NULL)
+        return false;
+    module->types = types;
+    // One by one: a type may name those before it.
+    for (; module->type_count < count; module->type_count++)
+        if (!read_type(decoder, reader, &types[module->type_count]))
+            return false;
+    return true;
+}
+
+enum { LIMITS_MAXIMUM = 1 << 0, LIMITS_ADDRESS64 = 1 << 2 };
+
+// Grammar Blimits: numbers are 64 bits wide here, whatever the address type. That they fit it, and
+// each other, is validation. Bit 1 would mean "shared", a proposal.
+static bool read_limits(struct reader *reader, struct limits *limits)
+{
+    uint64_t offset = reader_offset(reader);
+    uint8_t flags = reader_u8(reader);
+
+    if (flags & ~(LIMITS_MAXIMUM | LIMITS_ADDRESS64))
+        return reader_fail_at(reader, offset, ERROR_MALFORMED_LIMITS_FLAGS);
+    limits->has_maximum = flags & LIMITS_MAXIMUM;
+    limits->address64 = flags & LIMITS_ADDRESS64;
+    limits->minimum = reader_u64(reader);
+    limits->maximum = limits->has_maximum ? reader_u64(reader) : UINT64_MAX;
+    if (limits->address64)
+        return feature_refuse(reader, offset, FEATURE_MEMORY64, "limits");
+    return !reader->failed;
+}
+
+static bool read_table_type(struct decoder *decoder, struct reader *reader, struct tabletype *type)
+{
+    struct type_names names = decode_names(decoder);
+
+    type->element = reftype_read(reader, &names);
+    return !reader->failed && read_limits(reader, &type->limits);
+}
+
+static bool read_global_type(struct decoder *decoder, struct reader *reader,
+                             struct globaltype *type)
+{
+    struct type_names names = decode_names(decoder);
+    uint64_t offset;
+    uint8_t mutability;
+
+    type->type = valtype_read(reader, &names);
+    offset = reader_offset(reader);
+    mutability = reader_u8(reader);
+    if (mutability > 1)
+        return reader_fail_at(reader, offset, ERROR_MALFORMED_MUTABILITY);
+    type->is_mutable = mutability == 1;
+    return !reader->failed;
+}
+
+// Grammar Btagtype.
+static bool read_tag_type(struct decoder *decoder, struct reader *reader, uint32_t *type)
+{
+    uint64_t offset = reader_offset(reader);
+
+    if (reader_u8(reader) != 0)
+        return reader_fail_at(reader, offset, ERROR_MALFORMED_TAG_ATTRIBUTE);
+    return decode_type_use(decoder, reader, type);
+}
+
+// --- Imports: one function for each kind, which appends to the kind's index space ---
+
+static bool import_function(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    struct function_declaration *functions =
+        decode_push(decoder, reader, module->functions, module->function_count, sizeof *functions);
+
+    if (functions == NULL)
+        return false;
+    module->functions = functions;
+    return decode_type_use(decoder, reader, &functions[module->function_count++].type);
+}
+
+static bool import_table(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    struct table_declaration *tables;
+
+    if (module->table_count == LIMIT_TABLES)
+        return reader_fail(reader, ERROR_LIMIT_COUNT, "tables: at most %u", LIMIT_TABLES);
+    tables = decode_push(decoder, reader, module->tables, module->table_count, sizeof *tables);
+    if (tables == NULL)
+        return false;
+    module->tables = tables;
+    return read_table_type(decoder, reader, &tables[module->table_count++].type);
+}
+
+static bool import_memory(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    uint64_t offset = reader_offset(reader);
+    struct memorytype *memories =
+        decode_push(decoder, reader, module->memories, module->memory_count, sizeof *memories);
+
+    if (memories == NULL)
+        return false;
+    module->memories = memories;
+    if (!read_limits(reader, &memories[module->memory_count++].limits))
+        return false;
+    return module->memory_count == 1 ||
+           feature_refuse(reader, offset, FEATURE_MULTI_MEMORY, "import");
+}
+
+static bool import_global(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    struct global_declaration *globals =
+        decode_push(decoder, reader, module->globals, module->global_count, sizeof *globals);
+
+    if (globals == NULL)
+        return false;
+    module->globals = globals;
+    return read_global_type(decoder, reader, &globals[module->global_count++].type);
+}
+
+static bool import_tag(struct decoder *decoder, struct reader *reader)
+{
+    uint64_t offset = reader_offset(reader);
+    uint32_t type;
+
+    return read_tag_type(decoder, reader, &type) &&
+           feature_refuse(reader, offset, FEATURE_EXCEPTION, "tag import");
+}
+
+static bool (*const import_kinds[])(struct decoder *decoder, struct reader *reader) = {
+    [EXTERNAL_FUNCTION] = import_function, [EXTERNAL_TABLE] = import_table,
+    [EXTERNAL_MEMORY] = import_memory,     [EXTERNAL_GLOBAL] = import_global,
+    [EXTERNAL_TAG] = import_tag,
+};
+
+// How many things of a kind there are so far: the index of the next one.
+static uint32_t space_size(const struct module *module, enum external_kind kind)
+{
+    const uint32_t sizes[] = {
+        [EXTERNAL_FUNCTION] = module->function_count, [EXTERNAL_TABLE] = module->table_count,
+        [EXTERNAL_MEMORY] = module->memory_count,     [EXTERNAL_GLOBAL] = module->global_count,
+        [EXTERNAL_TAG] = module->tag_count,
+    };
+
+    return sizes[kind];
+}
+
+static bool read_import(struct decoder *decoder, struct reader *reader, struct import *import)
+{
+    uint64_t kind_offset;
+    uint8_t kind;
+
+    import->offset = reader_offset(reader);
+    import->module = reader_name(reader);
+    import->name = reader_name(reader);
+    kind_offset = reader_offset(reader);
+    kind = reader_u8(reader);
+    if (reader->failed)
+        return false;
+    if (kind > EXTERNAL_TAG)
+        return reader_fail_at(reader, kind_offset, ERROR_MALFORMED_IMPORT_KIND);
+    import->kind = (enum external_kind)kind;
+    import->index = space_size(decoder->module, import->kind);
+    return import_kinds[kind](decoder, reader);
+}
+
+bool decode_imports(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    uint32_t count;
+
+    if (!decode_count(reader, 0, LIMIT_IMPORTS, "imports", &count))
+        return false;
+    module->imports = decode_array(decoder, reader, count, sizeof *module->imports);
+    for (uint32_t i = 0; i < count && !reader->failed; i++)
+        if (!read_import(decoder, reader, &module->imports[i]))
+            return false;
+    module->import_count = count;
+    module->imported_function_count = module->function_count;
+    module->imported_table_count = module->table_count;
+    module->imported_memory_count = module->memory_count;
+    module->imported_global_count = module->global_count;
+    return !reader->failed;
+}
+
+// --- Definitions: appended to what is imported ---
+
+enum {
+    TABLE_WITH_INITIAL = 0x40 // no reference type begins with this byte
+};
+
+static bool read_table(struct decoder *decoder, struct reader *reader,
+                       struct table_declaration *table)
+{
+    uint64_t offset = reader_offset(reader);
+
+    if (reader_done(reader) || *reader->cursor != TABLE_WITH_INITIAL)
+        return read_table_type(decoder, reader, &table->type);
+    reader_u8(reader);
+    if (reader_u8(reader) != 0)
+        return reader_fail_at(reader, offset + 1, ERROR_ZERO_BYTE_EXPECTED);
+    return read_table_type(decoder, reader, &table->type) &&
+           decode_expression(decoder, reader, &table->initial) &&
+           feature_refuse(reader, offset, FEATURE_TYPED_REFERENCE, "table with initial value");
+}
+
+bool decode_tables(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    uint32_t imported = module->table_count;
+    uint32_t count;
+
+    if (!decode_count(reader, imported, LIMIT_TABLES, "tables", &count))
+        return false;
+    module->tables = decode_extend(decoder, reader, module->tables, imported, imported + count,
+                                   sizeof *module->tables);
+    for (uint32_t i = 0; i < count && !reader->failed; i++)
+        if (!read_table(decoder, reader, &module->tables[imported + i]))
+            return false;
+    module->table_count += count;
+    return !reader->failed;
+}
+
+bool decode_memories(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    uint64_t offset = reader_offset(reader);
+    uint32_t imported = module->memory_count;
+    uint32_t count;
+
+    if (!decode_count(reader, imported, LIMIT_MEMORIES, "memories", &count))
+        return false;
+    module->memories = decode_extend(decoder, reader, module->memories, imported, imported + count,
+                                     sizeof *module->memories);
+    for (uint32_t i = 0; i < count && !reader->failed; i++)
+        if (!read_limits(reader, &module->memories[imported + i].limits))
+            return false;
+    module->memory_count += count;
+    if (module->memory_count > 1)
+        return feature_refuse(reader, offset, FEATURE_MULTI_MEMORY, "memory section");
+    return !reader->failed;
+}
+
+bool decode_tags(struct decoder *decoder, struct reader *reader)
+{
+    uint64_t offset = reader_offset(reader);
+    uint32_t count;
+    uint32_t type;
+
+    if (!decode_count(reader, 0, LIMIT_TAGS, "tags", &count))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (!read_tag_type(decoder, reader, &type))
+            return false;
+    return count == 0 || feature_refuse(reader, offset, FEATURE_EXCEPTION, "tag section");
+}
+
+bool decode_globals(struct decoder *decoder, struct reader *reader)
+{
+    struct module *module = decoder->module;
+    uint32_t imported = module->global_count;
+    uint32_t count;
+
+    if (!decode_count(reader, imported, LIMIT_GLOBALS, "globals", &count))
+        return false;
+    module->globals = decode_extend(decoder, reader, module->globals, imported, imported + count,
+                                    sizeof *module->globals);
+    for (uint32_t i = 0; i < count && !reader->failed; i++) {
+        struct global_declaration *global = &module->globals[imported + i];
+
+        if (!read_global_type(decoder, reader, &global->type) ||
+            !decode_expression(decoder, reader, &global->initial))
+            return false;
+    }
+    module->global_count += count;
+    return !reader->failed;
+}

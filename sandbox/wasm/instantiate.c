@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/wasm/instantiate.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sandbox/wasm/code.h"
+#include "sandbox/wasm/run.h"
+
+enum {
+    NAME_PRINTED_MAX = 72 // bytes of a name in a message, the closing NUL included
+};
+
+// One instantiation under way. A step that returns false has set either `trap` or `*error`.
+struct work {
+    struct store *store;
+    const struct module *module;
+    struct instance *instance;
+    enum trap_code trap;
+    struct error *error;
+};
+
+// What a store held before an instantiation. Until the first active segment is copied nothing can
+// have got hold of anything newer.
+struct checkpoint {
+    struct memory *memories;
+    struct table *tables;
+    struct instance *instances;
+    size_t mark;
+};
+
+static struct checkpoint checkpoint_take(const struct store *store)
+{
+    return (struct checkpoint){
+        .memories = store->memories,
+        .tables = store->tables_owned,
+        .instances = store->instances,
+        .mark = arena_mark(&store->arena),
+    };
+}
+
+static void checkpoint_restore(struct store *store, const struct checkpoint *before)
+{
+    while (store->memories != before->memories) {
+        struct memory *memory = store->memories;
+
+        store->memories = memory->next;
+        memory_finish(memory);
+    }
+    while (store->tables_owned != before->tables) {
+        struct table *table = store->tables_owned;
+
+        store->tables_owned = table->next;
+        table_finish(table);
+    }
+    store->instances = before->instances;
+    arena_release(&store->arena, before->mark);
+}
+
+void trap_describe(const struct store *store, enum trap_code code, struct trap *trap)
+{
+    const struct instance *instance = NULL;
+
+    *trap = (struct trap){.code = code, .instance = store->trap_instance};
+    if (store->trap_pc == NULL)
+        return;
+    trap->has_place = code_find(store, store->trap_pc, &instance, &trap->funcidx, &trap->offset);
+    // Instances of one module share its code: what the run says comes first.
+    if (trap->instance == NULL)
+        trap->instance = instance;
+}
+
+void trap_forget(struct store *store)
+{
+    store->trap_pc = NULL;
+    store->trap_instance = NULL;
+}
+
+// A trap outside of any code, as the place of which the instance will do. An interruption that it
+// reports is over with it, unless a run that waits for this instantiation must end too.
+static bool set_trap(struct work *work, enum trap_code code)
+{
+    if (code == TRAP_INTERRUPTED && work->store->run == NULL)
+        work->store->interrupted = 0;
+    work->trap = code;
+    work->store->trap = code;
+    work->store->trap_pc = NULL;
+    work->store->trap_instance = work->instance;
+    return false;
+}
+
+static bool out_of_memory(struct work *work)
+{
+    return error_set(work->error, ERROR_LIMIT_MEMORY, 0, NULL);
+}
+
+/* The instance and its arrays. */
+
+// An array of the instance's; none is needed, and NULL stands for it, when it has no elements.
+static bool new_array(struct work *work, void *array_address, size_t count, size_t size)
+{
+    void **array = array_address;
+
+    if (count == 0)
+        return true;
+    *array = arena_array(&work->store->arena, count, size);
+    return *array != NULL || out_of_memory(work);
+}
+
+static bool new_instance(struct work *work)
+{
+    struct instance *instance =
+        arena_alloc(&work->store->arena, sizeof *instance, _Alignof(struct instance));
+    const struct module *module = work->module;
+
+    if (instance == NULL)
+        return out_of_memory(work);
+    instance->store = work->store;
+    instance->module = module;
+    work->instance = instance;
+    return new_array(work, &instance->globals, module->global_count, sizeof(union slot *)) &&
+           new_array(work, &instance->global_objects, module->global_count, sizeof(void *)) &&
+           new_array(work, &instance->memories, module->memory_count, sizeof(void *)) &&
+           new_array(work, &instance->tables, module->table_count, sizeof(void *)) &&
+           new_array(work, &instance->functions, module->function_count, sizeof(void *)) &&
+           new_array(work, &instance->tags, module->tag_count, sizeof(void *)) &&
+           new_array(work, &instance->element_values, module->element_count, sizeof(void *)) &&
+           new_array(work, &instance->element_dropped, module->element_count, sizeof(bool)) &&
+           new_array(work, &instance->data_dropped, module->data_count, sizeof(bool));
+}
+
+static void set_global(struct instance *instance, uint32_t globalidx, struct global *global)
+{
+    instance->global_objects[globalidx] = global;
+    instance->globals[globalidx] = global->value;
+}
+
+static void set_memory(struct instance *instance, uint32_t memidx, struct memory *memory)
+{
+    instance->memories[memidx] = memory;
+    if (memidx == 0)
+        instance->memory_base = memory->base;
+}
+
+/* Imports (specification: "Matching", Externtype_sub). */
+
+// Limits_sub, and the address types, which must be the same.
+static bool limits_match(const struct limits *given, const struct limits *wanted)
+{
+    return given->address64 == wanted->address64 && given->minimum >= wanted->minimum &&
+           (!wanted->has_maximum || (given->has_maximum && given->maximum <= wanted->maximum));
+}
+
+// Reftype_sub in both directions is equality: types are canonical numbers.
+static bool tabletype_matches(const struct tabletype *given, const struct tabletype *wanted)
+{
+    return given->element == wanted->element && limits_match(&given->limits, &wanted->limits);
+}
+
+static bool globaltype_matches(const struct type_store *types, struct globaltype given,
+                               struct globaltype wanted)
+{
+    if (given.is_mutable != wanted.is_mutable)
+        return false;
+    return wanted.is_mutable ? given.type == wanted.type
+                             : valtype_matches(types, given.type, wanted.type);
+}
+
+static bool import_matches(const struct work *work, const struct import *import,
+                           const struct external *external)
+{
+    const struct module *module = work->module;
+    const struct type_store *types = &work->store->types;
+    uint32_t index = import->index;
+
+    if (external->kind != import->kind)
+        return false;
+    switch (import->kind) {
+    case EXTERNAL_FUNCTION:
+        return type_matches(types, external->function->type, module->functions[index].type);
+    case EXTERNAL_TABLE:
+        return tabletype_matches(&external->table->type, &module->tables[index].type);
+    case EXTERNAL_MEMORY:
+        return limits_match(&external->memory->type.limits, &module->memories[index].limits);
+    case EXTERNAL_GLOBAL:
+        return globaltype_matches(types, external->global->type, module->globals[index].type);
+    case EXTERNAL_TAG:
+        return external->tag->type == module->tags[index].type;
+    }
+    return false;
+}
+
+static void import_bind(struct instance *instance, const struct import *import,
+                        const struct external *external)
+{
+    switch (import->kind) {
+    case EXTERNAL_FUNCTION:
+        instance->functions[import->index] = external->function;
+        break;
+    case EXTERNAL_TABLE:
+        instance->tables[import->index] = external->table;
+        break;
+    case EXTERNAL_MEMORY:
+        set_memory(instance, import->index, external->memory);
+        break;
+    case EXTERNAL_GLOBAL:
+        set_global(instance, import->index, external->global);
+        break;
+    case EXTERNAL_TAG:
+        instance->tags[import->index] = external->tag;
+        break;
+    }
+}
+
+// Writes a name from a module so that it can be shown on a terminal: control characters, C1 ones
+// (which UTF-8 begins with C2) included, become dots.
+static void print_name(struct name name, char *buffer, uint32_t size)
+{
+    uint32_t length = name.length < size ? name.length : size - 1;
+    bool after_c2 = false;
+
+    // A cut does not split a character.
+    while (length < name.length && length > 0 && (name.bytes[length] & 0xc0) == 0x80)
+        length--;
+    for (uint32_t i = 0; i < length; i++) {
+        uint8_t byte = name.bytes[i];
+        bool control = byte < 0x20 || byte == 0x7f || (after_c2 && byte < 0xa0);
+
+        after_c2 = byte == 0xc2;
+        if (control && byte >= 0x80)
+            buffer[i - 1] = '.';
+        buffer[i] = control ? '.' : (char)byte;
+    }
+    buffer[length] = '\0';
+}
+
+static bool import_error(const struct work *work, const struct import *import, enum error_code code)
+{
+    char module[NAME_PRINTED_MAX];
+    char name[NAME_PRINTED_MAX];
+
+    print_name(import->module, module, sizeof module);
+    print_name(import->name, name, sizeof name);
+    return error_set(work->error, code, import->offset, "%s.%s", module, name);
+}
+
+static bool bind_imports(struct work *work)
+{
+    const struct module *module = work->module;
+
+    for (uint32_t i = 0; i < module->import_count; i++) {
+        const struct import *import = &module->imports[i];
+        struct external external;
+
+        if (!store_find(work->store, import->module, import->name, &external))
+            return import_error(work, import, ERROR_UNKNOWN_IMPORT);
+        if (!import_matches(work, import, &external))
+            return import_error(work, import, ERROR_INCOMPATIBLE_IMPORT_TYPE);
+        import_bind(work->instance, import, &external);
+    }
+    return true;
+}
+
+/* Allocation and initial values. */
+
+static bool evaluate(struct work *work, const struct expression *expression, union slot *result)
+{
+    work->trap = run_expression(work->store, work->instance, expression->code, result);
+    return work->trap == TRAP_NONE;
+}
+
+static bool add_tags(struct work *work)
+{
+    const struct module *module = work->module;
+
+    for (uint32_t i = module->imported_tag_count; i < module->tag_count; i++) {
+        struct tag *tag = arena_alloc(&work->store->arena, sizeof *tag, _Alignof(struct tag));
+
+        if (tag == NULL)
+            return out_of_memory(work);
+        tag->type = module->tags[i].type;
+        work->instance->tags[i] = tag;
+    }
+    return true;
+}
+
+// In order, each seeing those before it (specification: evalglobals).
+static bool add_globals(struct work *work)
+{
+    const struct module *module = work->module;
+
+    for (uint32_t i = module->imported_global_count; i < module->global_count; i++) {
+        const struct global_declaration *declaration = &module->globals[i];
+        union slot value[2] = {{0}, {0}};
+        struct global *global;
+
+        if (!evaluate(work, &declaration->initial, value))
+            return false;
+        global = store_add_global(work->store, declaration->type, value, work->error);
+        if (global == NULL)
+            return false;
+        set_global(work->instance, i, global);
+    }
+    return true;
+}
+
+static bool add_tables(struct work *work)
+{
+    const struct module *module = work->module;
+
+    for (uint32_t i = module->imported_table_count; i < module->table_count; i++) {
+        const struct table_declaration *declaration = &module->tables[i];
+        union slot initial = {0};
+
+        if (declaration->has_initial && !evaluate(work, &declaration->initial, &initial))
+            return false;
+        work->instance->tables[i] =
+            store_add_table(work->store, &declaration->type, initial, work->error);
+        if (work->instance->tables[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool add_memories(struct work *work)
+{
+    const struct module *module = work->module;
+
+    for (uint32_t i = module->imported_memory_count; i < module->memory_count; i++) {
+        struct memory *memory = store_add_memory(work->store, &module->memories[i], work->error);
+
+        if (memory == NULL)
+            return false;
+        set_memory(work->instance, i, memory);
+    }
+    return true;
+}
+
+static bool evaluate_elements(struct work *work, uint32_t elemidx)
+{
+    const struct element_segment *segment = &work->module->elements[elemidx];
+    union slot *values;
+
+    if (segment->expressions == NULL || segment->count == 0)
+        return true;
+    values = arena_array(&work->store->arena, segment->count, sizeof *values);
+    if (values == NULL)
+        return out_of_memory(work);
+    for (uint32_t i = 0; i < segment->count; i++)
+        if (!evaluate(work, &segment->expressions[i], &values[i]))
+            return false;
+    work->instance->element_values[elemidx] = values;
+    return true;
+}
+
+// Function indices need no values of their own: see instance_table_init.
+static bool add_elements(struct work *work)
+{
+    for (uint32_t i = 0; i < work->module->element_count; i++)
+        if (!evaluate_elements(work, i))
+            return false;
+    return true;
+}
+
+// Everything up to the point where the instance's objects become visible to others. The instance
+// is in the store's list before any code of it runs, so that traps find their place.
+static bool allocate(struct work *work)
+{
+    if (!new_instance(work) || !bind_imports(work))
+        return false;
+    work->instance->next = work->store->instances;
+    work->store->instances = work->instance;
+    return add_tags(work) && add_globals(work) && add_tables(work) && add_memories(work) &&
+           add_elements(work);
+}
+
+/* Active segments and the start function, whose effects stay whatever comes after them. */
+
+static bool evaluate_offset(struct work *work, const struct expression *expression, bool address64,
+                            uint64_t *offset)
+{
+    union slot value = {0};
+
+    if (!evaluate(work, expression, &value))
+        return false;
+    *offset = address64 ? value.u64 : value.u32;
+    return true;
+}
+
+// specification: runelem_
+static bool run_element_segment(struct work *work, uint32_t elemidx)
+{
+    const struct element_segment *segment = &work->module->elements[elemidx];
+    struct instance *instance = work->instance;
+    uint64_t offset;
+    enum trap_code code;
+
+    if (segment->mode == SEGMENT_PASSIVE)
+        return true;
+    if (segment->mode == SEGMENT_ACTIVE) {
+        const struct table *table = instance->tables[segment->tableidx];
+
+        if (!evaluate_offset(work, &segment->offset, table->type.limits.address64, &offset))
+            return false;
+        code = instance_table_init(instance, segment->tableidx, elemidx, offset, 0, segment->count);
+        if (code != TRAP_NONE)
+            return set_trap(work, code);
+    }
+    instance->element_dropped[elemidx] = true;
+    return true;
+}
+
+// specification: rundata_
+static bool run_data_segment(struct work *work, uint32_t dataidx)
+{
+    const struct data_segment *segment = &work->module->datas[dataidx];
+    struct instance *instance = work->instance;
+    const struct memory *memory;
+    uint64_t offset;
+    enum trap_code code;
+
+    if (segment->mode != SEGMENT_ACTIVE)
+        return true;
+    memory = instance->memories[segment->memidx];
+    if (!evaluate_offset(work, &segment->offset, memory->type.limits.address64, &offset))
+        return false;
+    code = instance_memory_init(instance, segment->memidx, dataidx, offset, 0, segment->size);
+    if (code != TRAP_NONE)
+        return set_trap(work, code);
+    instance->data_dropped[dataidx] = true;
+    return true;
+}
+
+static bool run_segments(struct work *work)
+{
+    for (uint32_t i = 0; i < work->module->element_count; i++)
+        if (!run_element_segment(work, i))
+            return false;
+    for (uint32_t i = 0; i < work->module->data_count; i++)
+        if (!run_data_segment(work, i))
+            return false;
+    return true;
+}
+
+static bool run_start(struct work *work)
+{
+    union slot nothing = {0}; // start functions take and give nothing
+    struct function *function;
+
+    if (!work->module->has_start)
+        return true;
+    function = instance_function(work->instance, work->module->start);
+    if (function == NULL)
+        return set_trap(work, TRAP_LIMIT);
+    work->trap = run_function(work->store, function, &nothing);
+    return work->trap == TRAP_NONE;
+}
+
+enum outcome instantiate(struct store *store, struct module *module, struct instance **instance,
+                         struct trap *trap, struct error *error)
+{
+    struct checkpoint before = checkpoint_take(store);
+    struct work work = {.store = store, .module = module, .error = error};
+
+    trap_forget(store);
+    if (!allocate(&work) && work.trap == TRAP_NONE) {
+        checkpoint_restore(store, &before);
+        return OUTCOME_ERROR;
+    }
+    if (work.trap == TRAP_NONE && run_segments(&work) && run_start(&work)) {
+        *instance = work.instance;
+        return OUTCOME_OK;
+    }
+    trap_describe(store, work.trap, trap);
+    return OUTCOME_TRAP;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/wasm/instruction.h"
+
+#include <assert.h>
+
+bool feature_refuse(struct reader *reader, uint64_t offset, enum feature feature, const char *what)
+{
+    if (!reader->failed && reader->error->code == ERROR_NONE) {
+        error_set(reader->error, ERROR_UNSUPPORTED_FEATURE, offset, "%s (%s)",
+                  feature_name(feature), what);
+        reader->error->detail = (uint8_t)feature;
+    }
+    return reader_fail_at(reader, offset, ERROR_UNSUPPORTED_FEATURE);
+}
+
+// A type written as one byte, which is a negative number of seven bits, so that it cannot be taken
+// for a type index (binary format: "Types"). The text is for refusals.
+struct type_code {
+    valtype type; // VALTYPE_BOTTOM for bytes that are no type
+    uint8_t feature;
+    const char *text;
+};
+
+#define REFERENCE(heaptype_, feature_, text_)                                                      \
+    {                                                                                              \
+        VALTYPE_REF_NULL(HEAPTYPE_##heaptype_), FEATURE_##feature_, text_                          \
+    }
+
+enum {
+    CODE_FIRST = 0x40,      // the lowest of the negative ones
+    CODE_EMPTY = 0x40,      // a block type without a result
+    CODE_REF_NULL = 0x63,   // (ref null ht)
+    CODE_REF = 0x64,        // (ref ht)
+    MEMOP_ALIGNMENT = 0x3F, // in the flags of a memory argument: logarithm of the alignment
+    MEMOP_INDEX = 0x40,     // a memory index follows
+    MEMOP_END = 0x80,       // flags are below this
+    PREFIX_FIRST = 0xFB,    // bytes that are followed by the opcode's number
+    PREFIX_LAST = 0xFD
+};
+
+// Grammar Bnumtype, Bvectype, Babsheaptype. An abstract heap type by itself is short for a nullable
+// reference to it.
+static const struct type_code type_codes[0x80 - CODE_FIRST] = {
+    [0x69 - CODE_FIRST] = REFERENCE(EXN, EXCEPTION, "exnref"),
+    [0x6A - CODE_FIRST] = REFERENCE(ARRAY, GC, "arrayref"),
+    [0x6B - CODE_FIRST] = REFERENCE(STRUCT, GC, "structref"),
+    [0x6C - CODE_FIRST] = REFERENCE(I31, GC, "i31ref"),
+    [0x6D - CODE_FIRST] = REFERENCE(EQ, GC, "eqref"),
+    [0x6E - CODE_FIRST] = REFERENCE(ANY, GC, "anyref"),
+    [0x6F - CODE_FIRST] = REFERENCE(EXTERN, CORE, "externref"),
+    [0x70 - CODE_FIRST] = REFERENCE(FUNC, CORE, "funcref"),
+    [0x71 - CODE_FIRST] = REFERENCE(NONE, GC, "nullref"),
+    [0x72 - CODE_FIRST] = REFERENCE(NOEXTERN, GC, "nullexternref"),
+    [0x73 - CODE_FIRST] = REFERENCE(NOFUNC, GC, "nullfuncref"),
+    [0x74 - CODE_FIRST] = REFERENCE(NOEXN, EXCEPTION, "nullexnref"),
+    [0x7B - CODE_FIRST] = {VALTYPE_V128, FEATURE_VECTOR, "v128"},
+    [0x7C - CODE_FIRST] = {VALTYPE_F64, FEATURE_CORE, "f64"},
+    [0x7D - CODE_FIRST] = {VALTYPE_F32, FEATURE_CORE, "f32"},
+    [0x7E - CODE_FIRST] = {VALTYPE_I64, FEATURE_CORE, "i64"},
+    [0x7F - CODE_FIRST] = {VALTYPE_I32, FEATURE_CORE, "i32"},
+};
+
+#undef REFERENCE
+
+// Whether the next byte is by itself a negative number.
+static bool at_type_code(const struct reader *reader)
+{
+    return !reader_done(reader) && *reader->cursor >= CODE_FIRST && *reader->cursor < 0x80;
+}
+
+// A non-negative s33, for a type index. That a negative number takes more than one byte is an
+// error: only the one-byte codes mean something.
+static uint32_t read_signed_typeidx(struct reader *reader)
+{
+    uint64_t offset = reader_offset(reader);
+    int64_t number = reader_s33(reader);
+
+    if (number < 0)
+        reader_fail_at(reader, offset, ERROR_INTEGER_REPRESENTATION_TOO_LONG);
+    return (uint32_t)number;
+}
+
+// An abstract heap type's nullable reference type. VALTYPE_BOTTOM after an error, which a concrete
+// heap type is too for now.
+static valtype read_heaptype(struct reader *reader, const char *what)
+{
+    uint64_t offset = reader_offset(reader);
+    const struct type_code *code;
+
+    if (!at_type_code(reader)) {
+        read_signed_typeidx(reader);
+        feature_refuse(reader, offset, FEATURE_TYPED_REFERENCE, what);
+        return VALTYPE_BOTTOM;
+    }
+    code = &type_codes[reader_u8(reader) - CODE_FIRST];
+    if (!valtype_is_reference(code->type)) {
+        reader_fail_at(reader, offset, ERROR_MALFORMED_HEAP_TYPE);
+        return VALTYPE_BOTTOM;
+    }
+    if (code->feature != FEATURE_CORE) {
+        feature_refuse(reader, offset, (enum feature)code->feature, code->text);
+        return VALTYPE_BOTTOM;
+    }
+    return code->type;
+}
+
+// A value type; `malformed` is the error for a code that stands for none, or not for a reference.
+static valtype read_type(struct reader *reader, bool only_reference, enum error_code malformed)
+{
+    uint64_t offset = reader_offset(reader);
+    int32_t number = reader_s7(reader);
+    uint8_t byte = (uint8_t)(number & 0x7F);
+    const struct type_code *code;
+
+    if (reader->failed)
+        return VALTYPE_BOTTOM;
+    if (byte == CODE_REF || byte == CODE_REF_NULL) {
+        const char *what = byte == CODE_REF ? "(ref)" : "(ref null)";
+
+        read_heaptype(reader, what);
+        feature_refuse(reader, offset, FEATURE_TYPED_REFERENCE, what);
+        return VALTYPE_BOTTOM;
+    }
+    code = &type_codes[byte >= CODE_FIRST ? byte - CODE_FIRST : 0];
+    if (code->type == VALTYPE_BOTTOM || (only_reference && !valtype_is_reference(code->type))) {
+        reader_fail_at(reader, offset, malformed);
+        return VALTYPE_BOTTOM;
+    }
+    if (code->feature != FEATURE_CORE) {
+        feature_refuse(reader, offset, (enum feature)code->feature, code->text);
+        return VALTYPE_BOTTOM;
+    }
+    return code->type;
+}
+
+valtype valtype_read(struct reader *reader, const struct type_names *names)
+{
+    (void)names; // for concrete heap types, which are refused for now
+    return read_type(reader, false, ERROR_MALFORMED_VALUE_TYPE);
+}
+
+valtype reftype_read(struct reader *reader, const struct type_names *names)
+{
+    (void)names;
+    return read_type(reader, true, ERROR_MALFORMED_REFERENCE_TYPE);
+}
+
+// Grammar Bblocktype: a type index is a non-negative s33, everything else a one-byte code.
+static void read_block_type(struct reader *reader, const struct type_names *names,
+                            struct instruction *instruction)
+{
+    if (!at_type_code(reader)) {
+        instruction->block = BLOCK_TYPE;
+        instruction->index = read_signed_typeidx(reader);
+    } else if (*reader->cursor == CODE_EMPTY) {
+        reader_u8(reader);
+        instruction->block = BLOCK_EMPTY;
+    } else {
+        instruction->block = BLOCK_RESULT;
+        instruction->type = valtype_read(reader, names);
+    }
+}
+
+// Grammar Bmemarg.
+static void read_memarg(struct reader *reader, struct instruction *instruction)
+{
+    uint64_t offset = reader_offset(reader);
+    uint32_t flags = reader_u32(reader);
+
+    if (flags >= MEMOP_END) {
+        reader_fail_at(reader, offset, ERROR_MALFORMED_MEMOP_FLAGS);
+        return;
+    }
+    instruction->alignment = flags & MEMOP_ALIGNMENT;
+    if (flags & MEMOP_INDEX)
+        instruction->index = reader_u32(reader);
+    instruction->bits = reader_u64(reader);
+}
+
+// The labels of br_table are only skipped, and checked to be numbers; whoever needs them reads them
+// again, rather than that every table is copied.
+static void read_label_table(struct reader *reader, struct instruction *instruction)
+{
+    instruction->count = reader_count(reader, 1);
+    instruction->table = reader->cursor;
+    for (uint32_t i = 0; i < instruction->count && !reader->failed; i++)
+        reader_u32(reader);
+    reader_u32(reader); // the default label
+}
+
+static void read_select_types(struct reader *reader, const struct type_names *names,
+                              struct instruction *instruction)
+{
+    instruction->count = reader_count(reader, 1);
+    for (uint32_t i = 0; i < instruction->count && !reader->failed; i++) {
+        valtype type = valtype_read(reader, names);
+
+        if (i == 0)
+            instruction->type = type;
+    }
+}
+
+// One case for each kind of immediate that an opcode of the core features has.
+static void read_immediate(struct reader *reader, const struct type_names *names,
+                           struct instruction *instruction)
+{
+    switch (opcode_info[instruction->opcode].immediate) {
+    case IMMEDIATE_NONE:
+        break;
+    case IMMEDIATE_BLOCK_TYPE:
+        read_block_type(reader, names, instruction);
+        break;
+    case IMMEDIATE_LABEL:
+    case IMMEDIATE_FUNCTION:
+    case IMMEDIATE_LOCAL:
+    case IMMEDIATE_GLOBAL:
+    case IMMEDIATE_TABLE:
+    case IMMEDIATE_ELEMENT:
+    case IMMEDIATE_MEMORY:
+    case IMMEDIATE_DATA:
+        instruction->index = reader_u32(reader);
+        break;
+    case IMMEDIATE_CALL_INDIRECT:
+    case IMMEDIATE_TABLE_TABLE:
+    case IMMEDIATE_ELEMENT_TABLE:
+    case IMMEDIATE_MEMORY_MEMORY:
+    case IMMEDIATE_DATA_MEMORY:
+        instruction->index = reader_u32(reader);
+        instruction->index2 = reader_u32(reader);
+        break;
+    case IMMEDIATE_LABEL_TABLE:
+        read_label_table(reader, instruction);
+        break;
+    case IMMEDIATE_SELECT_TYPES:
+        read_select_types(reader, names, instruction);
+        break;
+    case IMMEDIATE_HEAP_TYPE:
+        instruction->type = read_heaptype(reader, "concrete heap type");
+        break;
+    case IMMEDIATE_I32:
+        instruction->bits = (uint32_t)reader_s32(reader);
+        break;
+    case IMMEDIATE_I64:
+        instruction->bits = (uint64_t)reader_s64(reader);
+        break;
+    case IMMEDIATE_F32:
+        instruction->bits = reader_f32_bits(reader);
+        break;
+    case IMMEDIATE_F64:
+        instruction->bits = reader_f64_bits(reader);
+        break;
+    case IMMEDIATE_MEMARG0:
+    case IMMEDIATE_MEMARG1:
+    case IMMEDIATE_MEMARG2:
+    case IMMEDIATE_MEMARG3:
+        read_memarg(reader, instruction);
+        break;
+    default:
+        assert(false); // an immediate of opcodes that are refused
+    }
+}
+
+// The opcode, of one byte or of a prefix and a number; OPCODE_INVALID after an error.
+static uint16_t read_opcode(struct reader *reader)
+{
+    uint64_t offset = reader_offset(reader);
+    uint8_t byte = reader_u8(reader);
+    bool is_prefix = byte >= PREFIX_FIRST && byte <= PREFIX_LAST;
+    uint32_t code = is_prefix ? reader_u32(reader) : byte;
+    uint16_t opcode = is_prefix ? opcode_of_prefixed(byte, code) : opcode_of_byte[byte];
+
+    if (reader->failed)
+        return OPCODE_INVALID;
+    if (opcode == OPCODE_INVALID) {
+        if (is_prefix)
+            error_set(reader->error, ERROR_ILLEGAL_OPCODE, offset, "%02x %02x", byte, code);
+        else
+            error_set(reader->error, ERROR_ILLEGAL_OPCODE, offset, "%02x", byte);
+        reader_fail_at(reader, offset, ERROR_ILLEGAL_OPCODE);
+    }
+    return opcode;
+}
+
+bool instruction_read(struct reader *reader, const struct type_names *names,
+                      struct instruction *instruction)
+{
+    const struct opcode_info *info;
+
+    *instruction = (struct instruction){.offset = reader_offset(reader)};
+    instruction->opcode = read_opcode(reader);
+    if (instruction->opcode == OPCODE_INVALID)
+        return false;
+    info = &opcode_info[instruction->opcode];
+    if (info->feature != FEATURE_CORE)
+        return feature_refuse(reader, instruction->offset, (enum feature)info->feature,
+                              info->mnemonic);
+    read_immediate(reader, names, instruction);
+    return !reader->failed;
+}

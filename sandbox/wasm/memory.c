@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/wasm/memory.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+// What the address types allow (specification: "Memory Types", limits within 2^16 and 2^48).
+#define PAGES_MAX_32 65536ull
+#define PAGES_MAX_64 (1ull << 48)
+
+static uint64_t smaller(uint64_t left, uint64_t right)
+{
+    return left < right ? left : right;
+}
+
+// A checked memory never grows beyond the budget, so more addresses would be of no use; one page
+// is reserved even for an empty one, since a base of NULL means that there is no memory at all.
+static uint64_t reservation_bytes(const struct memory *memory)
+{
+    uint64_t pages;
+
+    if (memory->guarded)
+        return MEMORY_GUARDED_RESERVATION;
+    pages = smaller(memory->maximum_pages, memory->budget->bytes_max / MEMORY_PAGE_BYTES);
+    return (pages == 0 ? 1 : pages) * MEMORY_PAGE_BYTES;
+}
+
+static bool reserve(struct memory *memory, struct error *error)
+{
+    uint64_t bytes = reservation_bytes(memory);
+    void *base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (base == MAP_FAILED)
+        return error_set(error, ERROR_SYSTEM_RESERVE, 0, "a memory of %" PRIu64 " bytes", bytes);
+    memory->base = base;
+    memory->reserved_bytes = bytes;
+    return true;
+}
+
+bool memory_init(struct memory *memory, const struct memorytype *type, bool guarded,
+                 struct memory_budget *budget, struct error *error)
+{
+    const struct limits *limits = &type->limits;
+    uint64_t minimum = limits->minimum;
+
+    *memory = (struct memory){.type = *type, .budget = budget};
+    // No guard area is wide enough for 64-bit addresses.
+    memory->guarded = guarded && !limits->address64;
+    memory->maximum_pages = limits->address64 ? PAGES_MAX_64 : PAGES_MAX_32;
+    if (limits->has_maximum)
+        memory->maximum_pages = smaller(memory->maximum_pages, limits->maximum);
+    if (!reserve(memory, error))
+        return false;
+    if (memory_grow(memory, minimum) == UINT64_MAX) {
+        memory_finish(memory);
+        return error_set(error, ERROR_LIMIT_LINEAR_MEMORY, 0, "%" PRIu64 " pages", minimum);
+    }
+    return true;
+}
+
+void memory_finish(struct memory *memory)
+{
+    if (memory == NULL || memory->base == NULL)
+        return;
+    assert(memory->budget->bytes_used >= memory->size_bytes);
+    memory->budget->bytes_used -= memory->size_bytes;
+    munmap(memory->base, memory->reserved_bytes);
+    *memory = (struct memory){.base = NULL};
+}
+
+// Would `pages` more be within the maximum, the reservation and the budget?
+static bool may_grow(const struct memory *memory, uint64_t pages)
+{
+    const struct memory_budget *budget = memory->budget;
+    uint64_t room = smaller(memory->reserved_bytes - memory->size_bytes,
+                            budget->bytes_max - budget->bytes_used);
+
+    return pages <= memory->maximum_pages - memory_pages(memory) &&
+           pages <= room / MEMORY_PAGE_BYTES;
+}
+
+// Fresh pages of a private mapping read as zero, as growing wants them (specification: growmem).
+uint64_t memory_grow(struct memory *memory, uint64_t pages)
+{
+    uint64_t pages_before = memory_pages(memory);
+    uint64_t bytes;
+
+    if (!may_grow(memory, pages))
+        return UINT64_MAX;
+    bytes = pages * MEMORY_PAGE_BYTES; // no more than is reserved
+    if (bytes != 0 &&
+        mprotect(memory->base + memory->size_bytes, bytes, PROT_READ | PROT_WRITE) != 0)
+        return UINT64_MAX;
+    memory->size_bytes += bytes;
+    memory->budget->bytes_used += bytes;
+    memory->type.limits.minimum = pages_before + pages;
+    return pages_before;
+}

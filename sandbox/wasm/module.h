@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The decoded module: arrays and nothing else. Made by decode.c, checked and given its code by
+ * compile.c, immutable afterwards but for the handler words of cells, which link.c writes once.
+ * Everything lives in the module's arenas and dies with it; names, bodies and segments point into
+ * the module's bytes, which the embedder keeps for as long as the module.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sandbox/base/arena.h"
+#include "sandbox/base/reader.h"
+#include "sandbox/wasm/type.h"
+
+/* Limits of memories (in pages) and tables (in elements). */
+struct limits {
+    uint64_t minimum;
+    uint64_t maximum; /* UINT64_MAX where the type has none: see has_maximum */
+    bool has_maximum;
+    bool address64;
+};
+
+struct tabletype {
+    valtype element;
+    struct limits limits;
+};
+
+struct memorytype {
+    struct limits limits;
+};
+
+struct globaltype {
+    valtype type;
+    bool is_mutable;
+};
+
+/* In the order of the binary format's externidx kinds. */
+enum external_kind {
+    EXTERNAL_FUNCTION,
+    EXTERNAL_TABLE,
+    EXTERNAL_MEMORY,
+    EXTERNAL_GLOBAL,
+    EXTERNAL_TAG,
+};
+
+/* An import; `index` is its place in the index space of its kind, which holds its type. */
+struct import {
+    struct name module;
+    struct name name;
+    enum external_kind kind;
+    uint32_t index;
+    uint64_t offset; /* in the module, for errors */
+};
+
+struct export {
+    struct name name;
+    enum external_kind kind;
+    uint32_t index;
+    uint64_t offset;
+};
+
+/* A constant expression's bytes, its `end` included; `code` is filled in by compile.c. */
+struct expression {
+    const uint8_t *bytes;
+    uint32_t size;
+    uint64_t offset;
+    struct code *code;
+};
+
+/*
+ * A translated function or constant expression. Cells are threaded code: struct cell of
+ * operation.h, 8-byte aligned, contiguous.
+ */
+struct code {
+    uint8_t *entry;          /* first cell */
+    uint32_t size;           /* bytes of cells */
+    uint16_t header;         /* slot of the return pc; the caller's fp is in the next one */
+    uint16_t prologue;       /* bytes of cells at `entry` that belong to no instruction */
+    bool linked;             /* handler words are addresses, no longer operation numbers */
+    bool holds_references;   /* has locals or operands of reference type */
+    uint32_t first_operation; /* number of the first cell's, whose handler links: see link.h */
+    uint32_t origins;        /* first byte in the module's origin table, see code.h */
+    uint32_t origins_size;
+    uint32_t references;     /* first reference map in the module's table, see code.h */
+    uint32_t reference_count;
+};
+
+/*
+ * The live references among the operands of a frame while a call is under way. Locals of reference
+ * type are not in it: they are always live, since they are zeroed at entry.
+ */
+struct reference_map {
+    uint32_t return_offset; /* of the cell after the call, from the first cell behind the prologue */
+    uint32_t first_slot;    /* of the frame, that bit 0 stands for */
+    uint32_t slot_count;
+    uint32_t bits; /* first byte in the module's reference_bits */
+};
+
+struct function_declaration {
+    uint32_t type; /* canonical number */
+};
+
+struct body {
+    const uint8_t *bytes; /* locals and expression, without the size */
+    uint32_t size;
+    uint64_t offset;
+};
+
+struct table_declaration {
+    struct tabletype type;
+    bool has_initial;          /* an initialiser expression is present */
+    struct expression initial; /* size 0 where absent: null */
+};
+
+struct global_declaration {
+    struct globaltype type;
+    struct expression initial; /* size 0 for imported ones */
+};
+
+struct tag_declaration {
+    uint32_t type;
+};
+
+enum segment_mode {
+    SEGMENT_PASSIVE,
+    SEGMENT_ACTIVE,
+    SEGMENT_DECLARATIVE,
+};
+
+/* An element segment: either function indices or expressions, never both. */
+struct element_segment {
+    enum segment_mode mode;
+    valtype type;
+    uint32_t tableidx;
+    uint32_t count;
+    struct expression offset;        /* active ones */
+    const uint32_t *funcidxs;        /* `count` of them, or NULL */
+    struct expression *expressions;  /* `count` of them, or NULL */
+    uint64_t position;               /* offset in the module, for errors */
+};
+
+struct data_segment {
+    enum segment_mode mode;
+    uint32_t memidx;
+    struct expression offset;
+    const uint8_t *bytes;
+    uint32_t size;
+    uint64_t position;
+};
+
+struct custom_section {
+    struct name name;
+    const uint8_t *bytes;
+    uint32_t size;
+    uint8_t after; /* id of the last known section before it, 0 for none */
+    uint64_t offset;
+};
+
+struct module {
+    struct arena arena; /* everything below but cells and tables of code */
+    const uint8_t *bytes;
+    size_t size;
+
+    const uint32_t *types; /* typeidx -> canonical number */
+    uint32_t type_count;
+
+    struct import *imports;
+    uint32_t import_count;
+
+    struct function_declaration *functions; /* imported ones first */
+    uint32_t function_count;
+    uint32_t imported_function_count;
+    struct body *bodies; /* of funcidx imported_function_count + i */
+    uint32_t body_count;
+    uint8_t *declared; /* a bit for each funcidx that ref.func may name in bodies */
+
+    struct table_declaration *tables;
+    uint32_t table_count;
+    uint32_t imported_table_count;
+    struct memorytype *memories;
+    uint32_t memory_count;
+    uint32_t imported_memory_count;
+    struct global_declaration *globals;
+    uint32_t global_count;
+    uint32_t imported_global_count;
+    struct tag_declaration *tags;
+    uint32_t tag_count;
+    uint32_t imported_tag_count;
+
+    struct export *exports;
+    uint32_t export_count;
+    bool has_start;
+    uint32_t start;
+    uint64_t start_offset;
+    struct element_segment *elements;
+    uint32_t element_count;
+    struct data_segment *datas;
+    uint32_t data_count;
+    bool has_data_count; /* the data count section is present */
+    uint32_t data_count_declared;
+    struct custom_section *customs;
+    uint32_t custom_count;
+
+    /* Translated code: written by compile.c, looked into by code.h. */
+    struct code *codes; /* one for each body */
+    struct arena cells;
+    struct arena origins;
+    struct arena references;     /* array of struct reference_map */
+    struct arena reference_bits;
+};

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Running code: the entry from C into threaded code and the way back.
+//
+// A frame on the slot stack is [parameters][locals][return pc][caller's fp][operands]; a callee's
+// frame begins at the caller's home of the first argument. The outermost frame of a run returns to
+// a cell that ends it. Host functions may start a run inside a run, further up the same stack.
+#pragma once
+
+#include <setjmp.h>
+
+#include "sandbox/wasm/instance.h"
+
+// A run under way, on the native stack.
+struct run {
+    sigjmp_buf landing; // where faults and interruptions end it
+    struct run *outer;
+    union slot *stack_top; // to be restored
+};
+
+// Calls a function: slots[0..] hold the arguments and then the results. On a trap, its code is
+// returned and store->trap, trap_pc and trap_instance tell more.
+enum trap_code run_function(struct store *store, const struct function *function,
+                            union slot *slots);
+
+// Evaluates a constant expression of the instance's module to `result`.
+enum trap_code run_expression(struct store *store, struct instance *instance, struct code *code,
+                              union slot *result);
+
+// Calls a host function with its slots, which stand at the top of what the slot stack holds or
+// outside of it. `stack_top`: where a run inside it may begin.
+enum trap_code run_host_function(struct store *store, const struct function *function,
+                                 union slot *slots, union slot *stack_top);
+
+// First slot that is not the stack's.
+static inline union slot *stack_end(const struct store *store)
+{
+    return store->stack + store->stack_bytes / sizeof(union slot);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Calls that leave the instance: to host functions and to functions of other instances.
+#include "sandbox/wasm/handler.h"
+#include "sandbox/wasm/run.h"
+
+struct fixed_cell {
+    handler *handler;
+    uint64_t fields;
+};
+
+// What a call into another instance leaves below the callee's frame, where its arguments were: the
+// caller's state. The callee returns to `return_across_cell` with this as its caller's frame.
+enum across_frame {
+    ACROSS_RETURN_PC,
+    ACROSS_FP,
+    ACROSS_INSTANCE,
+    ACROSS_RESULTS, // how many there are
+    ACROSS_SLOTS,
+};
+
+static const struct fixed_cell return_across_cell = {run_return_across, 0};
+
+HANDLER(run_return_across)
+{
+    ENTER;
+    SLOW(pc, return_across);
+}
+
+// Back in the caller's instance: its state returns, and the results go to where it expects them.
+// The accumulators have the first result already.
+SLOW_HANDLER(slow_return_across)
+{
+    ENTER;
+    uint64_t *across = fp;
+    const uint8_t *return_pc = (const uint8_t *)across[ACROSS_RETURN_PC];
+    uint64_t results = across[ACROSS_RESULTS];
+
+    fp = (uint64_t *)across[ACROSS_FP];
+    in = (struct instance *)across[ACROSS_INSTANCE];
+    mem = in->memory_base;
+    memmove(across, across + ACROSS_SLOTS, results * sizeof *across);
+    pc = return_pc;
+    SLOW_NEXT(0);
+}
+
+static bool frame_fits(const struct store *store, const uint64_t *frame, uint64_t slots)
+{
+    const uint64_t *end = &stack_end(store)->u64;
+
+    return frame <= end && slots <= (uint64_t)(end - frame);
+}
+
+SLOW_HANDLER(slow_call_host)
+{
+    ENTER;
+    const struct function *callee = (const struct function *)r0;
+    struct store *store = in->store;
+    const struct deftype *type = type_at(&store->types, callee->type);
+    uint64_t *frame = fp + FIELD_A(0);
+    uint32_t slots = type->parameter_count > type->result_count ? type->parameter_count
+                                                                : type->result_count;
+
+    if (!frame_fits(store, frame, slots + 1ull))
+        TRAP(pc, CALL_STACK_EXHAUSTED);
+    enum trap_code code = run_host_function(store, callee, (union slot *)(void *)frame,
+                                            (union slot *)(void *)(frame + slots));
+    if (code != TRAP_NONE) {
+        r0 = code;
+        SLOW(pc, trap);
+    }
+    r0 = frame[0];
+    d0 = f64_from_bits(frame[0]);
+    s0 = f32_from_bits((uint32_t)frame[0]);
+    SLOW_NEXT(24);
+}
+
+SLOW_HANDLER(slow_call_function)
+{
+    ENTER;
+    const struct function *callee = (const struct function *)r0;
+    uint64_t *frame = fp + FIELD_A(0);
+
+    if (!callee->instance)
+        SLOW(pc, call_host);
+    if (callee->instance == in)
+        CALL(frame, (uint64_t *)(void *)((uint8_t *)frame + callee->header_bytes), pc + 24,
+             callee->entry);
+    const struct deftype *type = type_at(&in->store->types, callee->type);
+    if (!frame_fits(in->store, frame, ACROSS_SLOTS + callee->header_bytes / 8 + 2ull))
+        TRAP(pc, CALL_STACK_EXHAUSTED);
+    uint64_t *across = frame;
+    memmove(across + ACROSS_SLOTS, frame, type->parameter_count * sizeof *frame);
+    across[ACROSS_RETURN_PC] = (uint64_t)(pc + 24);
+    across[ACROSS_FP] = (uint64_t)fp;
+    across[ACROSS_INSTANCE] = (uint64_t)in;
+    across[ACROSS_RESULTS] = type->result_count;
+    fp = across; // becomes the callee's caller
+    in = callee->instance;
+    mem = in->memory_base;
+    frame = across + ACROSS_SLOTS;
+    CALL(frame, (uint64_t *)(void *)((uint8_t *)frame + callee->header_bytes), &return_across_cell,
+         callee->entry);
+}
+
+// The callee's type is not the expected one, which may yet be a supertype; or it is another
+// instance's.
+SLOW_HANDLER(slow_call_indirect)
+{
+    ENTER;
+    const struct function *callee = (const struct function *)r0;
+
+    if (!type_matches(&in->store->types, callee->type, FIELD_IMM(0)))
+        TRAP(pc, INDIRECT_CALL_TYPE);
+    SLOW(pc, call_function);
+}
+
+SLOW_HANDLER(slow_ref_func)
+{
+    ENTER;
+    r0 = (uint64_t)instance_function(in, FIELD_IMM(0));
+    if (r0 == 0)
+        TRAP(pc, LIMIT);
+    fp[FIELD_A(0)] = r0;
+    SLOW_NEXT(16);
+}

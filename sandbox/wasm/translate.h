@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The compiler's state, shared by the files of its two sides: validate.c keeps types (what may be
+// on the operand stack), translate.c keeps places (where each operand is, and which cells make it).
+// compile_*.c hold the instructions, a function for each that the table does not fully describe.
+//
+// Operands are symbolic: a local or a constant is not moved before it must be, and a temporary's
+// home slot follows from its height, so that all paths to a label agree without a register
+// allocator. For each class of accumulator a tracker knows which slot's value it still holds.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sandbox/wasm/compile.h"
+#include "sandbox/wasm/instruction.h"
+#include "sandbox/wasm/limits.h"
+#include "sandbox/wasm/module.h"
+#include "sandbox/wasm/operation.h"
+#include "sandbox/wasm/type.h"
+
+// Room in bytes that is always there for the cells of one instruction.
+#define TRANSLATE_SLACK 512u
+
+// At the start of each function, room for the cell that zeroes locals; skipped where none must be.
+#define PROLOGUE_BYTES 16u
+
+enum operand_place {
+    OPERAND_TEMPORARY, // in its home slot, possibly in an accumulator too
+    OPERAND_LOCAL,     // value: the local, whose slot has not changed since
+    OPERAND_CONSTANT,  // value: the bits
+};
+
+struct operand {
+    valtype type;
+    uint32_t place; // enum operand_place
+    uint64_t value;
+};
+
+enum accumulator_class {
+    ACCUMULATOR_INTEGER, // r0: i32, i64, references
+    ACCUMULATOR_F32,     // s0
+    ACCUMULATOR_F64,     // d0
+    ACCUMULATOR_COUNT,
+};
+
+#define SLOT_NONE UINT32_MAX
+
+// An accumulator holds the value of `slot`. `producer` is the cell that put it there and stores it
+// too; it may be turned into its accumulator-only variant when the one use of the value is through
+// the accumulator. NULL when the store is needed.
+struct tracker {
+    uint32_t slot;
+    struct cell *producer;
+};
+
+// A frame of the control stack (specification: "control frames").
+struct control {
+    uint16_t opcode;     // block, loop, if, else; OPCODE_INVALID for the function itself
+    bool unreachable;    // the operand stack is polymorphic
+    bool dead;           // begun in dead code: emits nothing
+    bool targeted;       // some branch goes to its end
+    uint32_t height;     // operand stack below its parameters
+    uint32_t parameter_count;
+    uint32_t result_count;
+    const valtype *parameters;
+    const valtype *results;
+    valtype result;      // what `results` points to when the block type is one value type
+    uint32_t start;      // loop: offset of its first cell in the function
+    uint32_t fixups;     // offset of the last displacement field to patch, 0 for none
+    uint32_t else_fixup; // if: the displacement that goes to the else branch
+    uint32_t initialised_height; // of the log of locals set inside
+    uint32_t stub;       // br_table: where the moves to this label were put
+    uint32_t stub_table; // and for which br_table
+    uint32_t checked_table; // br_table whose operands were checked against this label
+    uint32_t fuel_cell;  // metered: offset of the cell that pays for what is directly inside
+    uint32_t fuel_cost;
+};
+
+// A run of locals of one type, as the body declares them.
+struct local_group {
+    uint32_t end; // first local after it
+    valtype type;
+};
+
+// Locals below this are looked up in an array; the others in their groups, so that a function of
+// a few bytes cannot cost more than this.
+#define LOCALS_EXPANDED 1024u
+
+struct compiler {
+    struct reader reader;
+    struct module *module;
+    const struct type_store *store;
+    const struct compile_options *options;
+    struct type_names names;
+    struct instruction instruction; // the current one
+    bool constant;                  // compiling a constant expression
+    uint32_t globals_visible;       // constant expressions: globals that may be read
+
+    // Validation.
+    struct operand *operands; // the bottom of the stack
+    struct operand *top;      // next free
+    struct operand *end;      // the frame is full
+    struct control *controls;
+    struct control *control; // innermost
+    struct control *control_end;
+    bool dead; // nothing is emitted
+
+    // Locals.
+    uint32_t local_count; // parameters included
+    uint32_t parameter_count;
+    valtype *local_types; // the first LOCALS_EXPANDED
+    struct local_group *groups;
+    uint32_t group_count;
+    uint8_t *initialised;          // set before any read on this path; expanded locals only
+    uint32_t *initialised_log;     // locals to forget at the end of a block
+    uint32_t initialised_count;
+    uint32_t zero_first, zero_end; // locals that must be zeroed at entry
+
+    // Translation.
+    struct code *code;
+    uint8_t *start; // of the function's cells
+    uint8_t *out;   // next cell
+    uint8_t *limit; // cells may be written below this without asking
+    uint8_t *memory_base; // of the cells arena, and how much of it may be used
+    struct cell *last; // last emitted cell; NULL after a label
+    uint32_t header;       // slot of the return pc
+    uint32_t operand_base; // slot of the operand stack's first home
+    uint32_t flushed;      // no operand below this height is a local
+    struct tracker trackers[ACCUMULATOR_COUNT];
+    struct tracker before_compare; // what r0's tracker was before the last comparison
+    uint32_t br_table_count;
+
+    // Tables beside the code: see code.h.
+    uint8_t *origin;        // next byte
+    uint8_t *origin_limit;
+    uint32_t origin_cells;  // bytes of cells already attributed
+    uint64_t origin_offset; // module offset of the last attribution
+    uint32_t *reference_heights; // operand heights that were given a reference type, ascending
+    uint32_t reference_count;
+
+    // Scratch memory: the arrays above.
+    struct arena operand_arena, control_arena, local_arena, group_arena, log_arena,
+        reference_arena, export_arena;
+};
+
+// --- validate.c ---
+
+// Records an error at the current instruction; false.
+bool compile_fail(struct compiler *c, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static inline bool compile_failed(const struct compiler *c)
+{
+    return c->reader.failed;
+}
+
+static inline uint32_t operand_height(const struct compiler *c)
+{
+    return (uint32_t)(c->top - c->operands);
+}
+
+// Pushes a temporary, with or without emitting code.
+bool push(struct compiler *c, valtype type);
+bool push_all(struct compiler *c, const valtype *types, uint32_t count);
+
+// Pops one operand, which must match; VALTYPE_BOTTOM accepts any. The type found, or
+// VALTYPE_BOTTOM after an error or from a polymorphic stack.
+valtype pop(struct compiler *c, valtype expected);
+void pop_all(struct compiler *c, const valtype *types, uint32_t count);
+
+// Are these the topmost operands? Nothing is popped. An error otherwise. In a polymorphic stack
+// missing ones count as fitting.
+bool check_top(struct compiler *c, const valtype *types, uint32_t count);
+
+// The signature's letter as a type.
+valtype letter_type(char letter);
+// Checks and, in dead code, applies a fixed signature. False: error, or dead and done with.
+bool check_signature(struct compiler *c, const struct opcode_info *info);
+
+// The rest of the block is dead (specification: unreachable()).
+void mark_unreachable(struct compiler *c);
+
+// The frame that label `index` names; NULL after an error.
+struct control *label_at(struct compiler *c, uint32_t index);
+const valtype *label_types(const struct control *control, uint32_t *count);
+
+valtype local_type(struct compiler *c, uint32_t localidx);
+
+// --- translate.c ---
+
+static inline enum accumulator_class accumulator_class(valtype type)
+{
+    enum valkind kind = valtype_kind(type);
+
+    return kind == VALKIND_F32 ? ACCUMULATOR_F32
+           : kind == VALKIND_F64 ? ACCUMULATOR_F64
+                                 : ACCUMULATOR_INTEGER;
+}
+
+// The home slot of the operand at a height.
+static inline uint32_t home_slot(const struct compiler *c, uint32_t height)
+{
+    return c->operand_base + height;
+}
+
+static inline uint32_t height_of(const struct compiler *c, const struct operand *operand)
+{
+    return (uint32_t)(operand - c->operands);
+}
+
+static inline uint32_t code_offset(const struct compiler *c)
+{
+    return (uint32_t)(c->out - c->start);
+}
+
+// Room for `bytes` more of cells; a limit error otherwise.
+bool reserve_cells(struct compiler *c, uint64_t bytes);
+
+// Appends a cell of the operation's length. There is room for the cells of one instruction, but
+// instructions that emit a number of them which the module decides call reserve_cells first.
+struct cell *emit(struct compiler *c, uint32_t operation);
+
+// The field that names the slot of the cell's result.
+static inline uint16_t *cell_destination(struct cell *cell)
+{
+    return &cell->a + (operation_info[cell->handler].destination - 1);
+}
+
+void trackers_reset(struct compiler *c);
+// A slot is written: no accumulator that held its old value does so any longer.
+void slot_written(struct compiler *c, uint32_t slot);
+// Producers must keep their stores: some other path needs the slots.
+void producers_keep(struct compiler *c);
+
+// The slot that holds an operand's value; constants are put into their home first.
+uint32_t operand_slot(struct compiler *c, struct operand *operand);
+// Is the operand in its class's accumulator?
+bool operand_in_accumulator(const struct compiler *c, const struct operand *operand);
+// Uses the operand through the accumulator: its producer may drop the store.
+void consume_accumulator(struct compiler *c, const struct operand *operand);
+
+// Puts the operand into its home, so that its value is where all paths expect it.
+void materialise(struct compiler *c, struct operand *operand);
+void materialise_top(struct compiler *c, uint32_t count);
+// Puts an operand's value into any slot. `consume`: this is its only use.
+void move_to_slot(struct compiler *c, struct operand *operand, uint32_t slot, bool consume);
+// All operands that are locals go to their homes.
+void flush_locals(struct compiler *c);
+
+// The result of the last cell is in the home of height `height` and in its accumulator.
+void result_to(struct compiler *c, struct cell *cell, valtype type, uint32_t height);
+
+// Emits the return of the topmost `count` operands. `consume` as above.
+void emit_return(struct compiler *c, uint32_t count, bool consume);
+
+// Appends a displacement to a label's chain, or resolves it at once for a loop.
+void branch_field(struct compiler *c, struct control *target, uint32_t field);
+// Points the displacement at `field` (an offset in the function) to the next cell.
+void patch_here(struct compiler *c, uint32_t field);
+void patch_chain(struct compiler *c, uint32_t field);
+
+// Emits a branch on the i32 at the top of the stack, fusing it with the comparison that made it;
+// returns the offset of the displacement field. The operand stays on the stack.
+uint32_t emit_condition(struct compiler *c, bool if_true);
+
+// If the operand on top is the result of an integer comparison just emitted, inverts that in place.
+bool invert_compare(struct compiler *c);
+
+// Records where the live references are at the call whose cells end here (see code.h).
+void record_references(struct compiler *c, uint32_t height);
+
+// --- compile_*.c: one function for each group of instructions that the table leaves to us ---
+
+bool compile_numeric(struct compiler *c);
+bool compile_control(struct compiler *c);
+bool compile_variable(struct compiler *c);
+bool compile_call(struct compiler *c);
+bool compile_bulk(struct compiler *c);
+bool control_push(struct compiler *c, uint16_t opcode);

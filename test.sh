@@ -1,0 +1,298 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# ./test.sh [full]: installs what is missing, builds every variant, tests it, and prints as its very
+# last line "N passed, N failed, N skipped". Exit status 1 if anything failed. Needs no input; logs
+# are in build/logs, and only those of failed stages are shown.
+set -eu
+
+cd "$(dirname "$0")"
+mode=${1:-quick}
+logs=build/logs
+# Converted specification tests, where the machine has them.
+spec=${PINFOLD_SPEC:-../shared/spec}
+spec_folders='core bulk-memory'
+fuzz_seconds=5
+passed=0
+failed=0
+skipped=0
+
+if [ "$mode" = full ]; then
+    fuzz_seconds=${PINFOLD_FUZZ_SECONDS:-60}
+elif [ "$mode" != quick ]; then
+    echo "usage: $0 [full]" >&2
+    exit 2
+fi
+
+note() {
+    printf '%s\n' "$*"
+}
+
+# count PASSED FAILED SKIPPED: adds to the totals.
+count() {
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    skipped=$((skipped + $3))
+}
+
+# stage NAME COMMAND...: runs a command with its output in a log, shown if the command fails.
+stage() {
+    stage_log=$logs/$1.log
+    stage_name=$1
+    stage_start=$(date +%s)
+    shift
+    if "$@" >"$stage_log" 2>&1 </dev/null; then
+        note "ok    $stage_name ($(($(date +%s) - stage_start)) s)"
+        return 0
+    fi
+    note "FAIL  $stage_name ($(($(date +%s) - stage_start)) s): $stage_log"
+    tail -n 120 "$stage_log" | sed 's/^/    /'
+    return 1
+}
+
+# --- packages ------------------------------------------------------------------------------------
+
+# lacks_command PACKAGE COMMAND: prints the package where the command is missing. It may come from
+# elsewhere than the package, so the command is what counts.
+lacks_command() {
+    command -v "$2" >/dev/null 2>&1 || echo "$1"
+}
+
+# lacks_package PACKAGE: the same for what has no command, as libraries.
+lacks_package() {
+    case $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) in
+    *' installed') ;;
+    *) echo "$1" ;;
+    esac
+}
+
+missing_packages() {
+    lacks_command clang-19 clang-19
+    lacks_command lld-19 wasm-ld-19
+    lacks_command gcc gcc
+    lacks_command meson meson
+    lacks_command ninja-build ninja
+    lacks_command pkg-config pkg-config
+    lacks_command python3 python3
+    lacks_command binutils objdump
+    lacks_package libc6-dev
+    lacks_package libcmocka-dev
+    lacks_package libjansson-dev
+    lacks_package libclang-rt-19-dev
+    if [ "$mode" = full ]; then
+        lacks_command clang-14 clang-14
+    fi
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        DEBIAN_FRONTEND=noninteractive "$@"
+    else
+        sudo -n DEBIAN_FRONTEND=noninteractive "$@"
+    fi
+}
+
+apt() {
+    as_root apt-get -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 "$@"
+}
+
+# install PACKAGE...: three attempts, since mirrors come and go.
+install() {
+    for attempt in 1 2 3; do
+        if apt update && apt install -y --no-install-recommends "$@"; then
+            return 0
+        fi
+        echo "attempt $attempt failed"
+        sleep $((attempt * 5))
+    done
+    return 1
+}
+
+install_missing() {
+    packages=$(missing_packages | tr '\n' ' ')
+    [ -n "$packages" ] || return 0
+    note "installing: $packages"
+    # Unquoted: a list of words.
+    # shellcheck disable=SC2086
+    stage install install $packages
+}
+
+# --- variants ------------------------------------------------------------------------------------
+
+# The default variant is build/ itself, as for everybody who builds by hand.
+folder_of() {
+    if [ "$1" = default ]; then echo build; else echo "build/variants/$1"; fi
+}
+
+# configure FOLDER COMPILER OPTION...: a build directory is used again if it is there.
+configure() {
+    configure_folder=$1
+    configure_compiler=$2
+    shift 2
+    if [ -f "$configure_folder/meson-private/coredata.dat" ]; then
+        meson setup --reconfigure "$@" "$configure_folder" && return 0
+        rm -rf "$configure_folder/meson-private" "$configure_folder/meson-info"
+    fi
+    CC=$configure_compiler meson setup "$@" "$configure_folder"
+}
+
+# Adds up a junit file: "PASSED FAILED SKIPPED".
+junit_counts() {
+    python3 - "$1" <<'END'
+import sys
+import xml.etree.ElementTree as tree
+
+counts = [0, 0, 0]
+for case in tree.parse(sys.argv[1]).getroot().iter("testcase"):
+    tags = {child.tag for child in case}
+    counts[1 if tags & {"failure", "error"} else 2 if "skipped" in tags else 0] += 1
+print(*counts)
+END
+}
+
+# meson_tests NAME FOLDER ARGUMENT...: runs and counts them.
+meson_tests() {
+    tests_name=$1
+    tests_folder=$2
+    shift 2
+    tests_status=0
+    rm -f "$tests_folder/meson-logs/testlog.junit.xml"
+    stage "$tests_name-tests" meson test -C "$tests_folder" --no-rebuild --print-errorlogs "$@" || {
+        tests_status=1
+        # meson keeps what a unit test says about its failure to itself.
+        grep -A 4 '^not ok' "$tests_folder/meson-logs/testlog.txt" | sed 's/^/    /' || true
+    }
+    failed_before=$failed
+    if [ -f "$tests_folder/meson-logs/testlog.junit.xml" ]; then
+        tests_counts=$(junit_counts "$tests_folder/meson-logs/testlog.junit.xml")
+        # shellcheck disable=SC2086
+        count $tests_counts
+    else
+        tests_status=1
+    fi
+    # A program that dies half-way may leave no failed case behind.
+    if [ $tests_status -ne 0 ] && [ "$failed" -eq "$failed_before" ]; then
+        count 0 1 0
+    fi
+}
+
+# spec_tests NAME FOLDER: the specification runner, if built, over the scripts, if there.
+spec_tests() {
+    runner=$2/tests/pinfold-spec
+    paths=
+    [ -x "$runner" ] || return 0
+    for spec_folder in $spec_folders; do
+        if [ -d "$spec/$spec_folder" ]; then
+            paths="$paths $spec/$spec_folder"
+        fi
+    done
+    if [ -z "$paths" ]; then
+        note "note  $1-spec: no specification tests in $spec, skipped"
+        return 0
+    fi
+    spec_status=0
+    # shellcheck disable=SC2086
+    stage "$1-spec" "$runner" $paths || spec_status=1
+    spec_counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
+        "$logs/$1-spec.log" | tail -n 1)
+    if [ -z "$spec_counts" ]; then
+        count 0 1 0
+        return 0
+    fi
+    failed_before=$failed
+    # shellcheck disable=SC2086
+    count $spec_counts
+    if [ $spec_status -ne 0 ] && [ "$failed" -eq "$failed_before" ]; then
+        count 0 1 0
+    fi
+}
+
+# variant NAME COMPILER TESTS OPTION...: configures, builds and tests. TESTS is "all", or "unit" for
+# the unit tests alone. A variant that does not build counts as one failure.
+variant() {
+    variant_name=$1
+    variant_compiler=$2
+    variant_tests=$3
+    variant_folder=$(folder_of "$1")
+    shift 3
+    if ! stage "$variant_name-setup" configure "$variant_folder" "$variant_compiler" "$@" ||
+        ! stage "$variant_name-build" ninja -C "$variant_folder"; then
+        count 0 1 0
+        return 0
+    fi
+    case $variant_name/$variant_tests in
+    default/*) meson_tests "$variant_name" "$variant_folder" ;;
+    */unit) meson_tests "$variant_name" "$variant_folder" --suite unit ;;
+    # What looks at the sources alone need not be asked again.
+    *) meson_tests "$variant_name" "$variant_folder" --no-suite lint ;;
+    esac
+    if [ "$variant_tests" = all ]; then
+        spec_tests "$variant_name" "$variant_folder"
+    fi
+}
+
+# --- fuzzing -------------------------------------------------------------------------------------
+
+# fuzz_target PROGRAM CORPUS SECONDS: seeds are copied, since libFuzzer adds to its first folder.
+fuzz_target() {
+    rm -rf "$1.corpus"
+    mkdir -p "$1.corpus"
+    [ ! -d "$2" ] || cp -r "$2/." "$1.corpus/"
+    "$1" -max_total_time="$3" -timeout=20 -rss_limit_mb=4096 -seed=1 -print_final_stats=1 \
+        -artifact_prefix="$1." "$1.corpus"
+}
+
+# fuzz FOLDER: every target that the build has, each one test.
+fuzz() {
+    [ -d tests/fuzz ] || return 0
+    fuzz_found=0
+    for target in "$1"/tests/fuzz/fuzz_*; do
+        if [ ! -f "$target" ] || [ ! -x "$target" ]; then
+            continue
+        fi
+        fuzz_found=1
+        target_name=$(basename "$target")
+        if stage "$target_name" fuzz_target "$target" \
+            "tests/fuzz/corpus/${target_name#fuzz_}" "$fuzz_seconds"; then
+            count 1 0 0
+        else
+            count 0 1 0
+        fi
+    done
+    if [ $fuzz_found = 0 ]; then
+        note 'FAIL  fuzz: tests/fuzz is there, but no target was built'
+        count 0 1 0
+    fi
+}
+
+# --- the matrix ----------------------------------------------------------------------------------
+
+sanitizers='-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1'
+
+quick_matrix() {
+    variant default clang-19 all
+    variant gcc gcc all
+    # Fuzz targets live here: one instrumented build is enough.
+    # shellcheck disable=SC2086
+    variant clang-sanitized clang-19 all $sanitizers -Dfuzz=true
+    fuzz build/variants/clang-sanitized
+}
+
+full_matrix() {
+    variant clang-loop clang-19 all -Ddispatch=loop
+    variant gcc-loop gcc all -Ddispatch=loop
+    variant clang-14 clang-14 unit
+    # shellcheck disable=SC2086
+    variant gcc-sanitized gcc all $sanitizers
+}
+
+mkdir -p "$logs"
+rm -f "$logs"/*.log
+if install_missing; then
+    quick_matrix
+    [ "$mode" != full ] || full_matrix
+else
+    count 0 1 0
+fi
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
