@@ -104,6 +104,9 @@ typedef const uint8_t *handler(const uint8_t *pc, struct registers *registers);
     } while (0)
 #endif
 
+// Keeps the compiler from making a loop a call of memset.
+#define KEEP_LOOP __asm__ volatile("" ::: "memory")
+
 #define NEXT(length_) GO(pc + (length_))
 // The trap's code travels in r0.
 #define TRAP(here_, code_)                                                                        \

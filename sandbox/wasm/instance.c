@@ -11,7 +11,7 @@
 // Addresses only: what is used of them is bounded by the limit on data of the process.
 #define STORE_ARENA_BYTES  ((size_t)4 * 1024 * 1024 * 1024)
 #define STORE_TYPES_MAX    (2 * LIMIT_TYPES)
-#define REGISTERED_MAX     (4u * 1024 * 1024)
+#define REGISTERED_MAX     ((size_t)4 * 1024 * 1024)
 #define REGISTRY_TABLE_MAX (2 * REGISTERED_MAX) // the table is at most half full
 
 enum {
@@ -419,7 +419,7 @@ bool store_register(struct store *store, struct name module, struct name name,
         return true;
     }
     if (!registry_make_room(store) || !copy_names(store, &added) ||
-        !arena_commit(&store->registry, (index + 1) * sizeof added))
+        !arena_commit(&store->registry, ((size_t)index + 1) * sizeof added))
         return error_set(error, ERROR_LIMIT_COUNT, 0, "importable names");
     registry_entries(store)[index] = added;
     store->registry_count = index + 1;

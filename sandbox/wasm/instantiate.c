@@ -91,7 +91,8 @@ static bool set_trap(struct work *work, enum trap_code code)
 
 static bool out_of_memory(struct work *work)
 {
-    return error_set(work->error, ERROR_LIMIT_MEMORY, 0, NULL);
+    error_set(work->error, ERROR_LIMIT_MEMORY, 0, NULL);
+    return false;
 }
 
 /* The instance and its arrays. */
@@ -229,7 +230,7 @@ static void print_name(struct name name, char *buffer, uint32_t size)
         after_c2 = byte == 0xc2;
         if (control && byte >= 0x80)
             buffer[i - 1] = '.';
-        buffer[i] = control ? '.' : (char)byte;
+        buffer[i] = (char)(control ? (uint8_t)'.' : byte);
     }
     buffer[length] = '\0';
 }

@@ -12,7 +12,6 @@
 
 #include "sandbox/wasm/module.h"
 
-#define MEMORY_PAGE_BYTES 65536ull
 #define MEMORY_GUARDED_RESERVATION (8ull * 1024 * 1024 * 1024 + 65536)
 
 struct memory {

@@ -15,6 +15,8 @@
 #include "sandbox/base/reader.h"
 #include "sandbox/wasm/type.h"
 
+#define MEMORY_PAGE_BYTES 65536ull
+
 /* Limits of memories (in pages) and tables (in elements). */
 struct limits {
     uint64_t minimum;

@@ -113,14 +113,15 @@ class Table:
             if sense == 'br_not' and inverse:
                 continue
             for form in FORMS['branch']:
-                if 'i' in form and kind in 'fF':
-                    continue
+                # An f32 immediate and a displacement would need the same field.
+                family = 'hole' if 'i' in form and kind == 'f' else 'branch'
                 left = slot(kind, '$a') if form[0] == 's' else accumulator(kind)
                 right = slot(kind, '$b') if form[1] == 's' else \
-                    f'({C_TYPE[kind]})(int16_t)$b'
+                    immediate(kind) if kind == 'F' else f'({C_TYPE[kind]})(int16_t)$b'
                 test = expression if sense == 'br' else f'!({expression})'
                 body = f'{C_TYPE[kind]} a = {left}, b = {right}; if ({test}) JUMP($here);'
-                self.add(Operation(f'{sense}.{name}.{form}', 16, body, 'branch'))
+                length = 24 if 'i' in form and kind == 'F' else 16
+                self.add(Operation(f'{sense}.{name}.{form}', length, body, family))
 
     def unary(self, name, types, expression, traps):
         kind, result = types[0], types[-1]

@@ -276,10 +276,16 @@ static bool fuse_condition(struct compiler *c, bool if_true)
         &compare_operation[operation_info[cell->handler].compare];
     uint32_t form = (uint32_t)(cell->handler - compare->base) / 2;
     if (form == FORM_SI || form == FORM_RI) {
-        bool integer = compare->inverse != OPERATION_COUNT;
-        if (!integer || cell->displacement != (int16_t)cell->displacement)
+        // An f64's immediate stays where it is; an integer's must fit the field beside the
+        // displacement; an f32's has no place.
+        uint32_t branch = compare->branch + form;
+        if (operation_info[branch].family == FAMILY_HOLE)
             return false;
-        cell->b = (uint16_t)cell->imm;
+        if (operation_info[branch].length == sizeof *cell) {
+            if (cell->displacement != (int16_t)cell->displacement)
+                return false;
+            cell->b = (uint16_t)cell->imm;
+        }
     }
     cell->handler = (if_true ? compare->branch : compare->branch_not) + form;
     // The comparison's result is gone, so r0 still has what it had.

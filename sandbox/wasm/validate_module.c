@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "sandbox/wasm/memory.h"
-
 struct checker {
     struct module *module;
     const struct type_store *store;

@@ -24,7 +24,7 @@ LAYERS = [
     ("state", ["front"], [f"sandbox/wasm/{name}" for name in (
         "trap*", "memory", "table", "gc", "instance", "code")]),
     ("run", ["state"], [f"sandbox/wasm/{name}" for name in (
-        "run*", "simd", "handler*", "link")]),
+        "run*", "simd", "handler*", "slow", "numeric", "link")]),
     ("engine", ["run"], ["sandbox/wasm/instantiate", "sandbox/wasm/engine"]),
     ("jail", ["shared"], ["sandbox/jail/*"]),
     ("launcher", ["jail"], ["sandbox/launcher*"]),
