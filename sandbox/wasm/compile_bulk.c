@@ -11,6 +11,11 @@ struct signature {
     valtype result;
 };
 
+static const struct signature no_operands = {{0}, 0, VALTYPE_BOTTOM};
+static const struct signature one_i32 = {{VALTYPE_I32}, 1, VALTYPE_I32};
+static const struct signature three_i32 = {
+    {VALTYPE_I32, VALTYPE_I32, VALTYPE_I32}, 3, VALTYPE_BOTTOM};
+
 // Emits the operation with its operands in their homes; `first` and `second` are indices.
 static bool emit_bulk(struct compiler *c, uint32_t operation, const struct signature *signature,
                       uint32_t first, uint32_t second)
@@ -69,11 +74,8 @@ static bool compile_size(struct compiler *c, uint32_t operation)
     return !compile_failed(c);
 }
 
-static bool compile_memory(struct compiler *c)
+bool compile_memory(struct compiler *c)
 {
-    static const struct signature grow = {{VALTYPE_I32}, 1, VALTYPE_I32};
-    static const struct signature three = {
-        {VALTYPE_I32, VALTYPE_I32, VALTYPE_I32}, 3, VALTYPE_BOTTOM};
     const struct instruction *instruction = &c->instruction;
 
     switch (instruction->opcode) {
@@ -81,48 +83,43 @@ static bool compile_memory(struct compiler *c)
         return memidx_valid(c, instruction->index) && compile_size(c, OPERATION_MEMORY_SIZE);
     case OPCODE_MEMORY_GROW:
         return memidx_valid(c, instruction->index) &&
-               emit_bulk(c, OPERATION_MEMORY_GROW, &grow, instruction->index, 0);
+               emit_bulk(c, OPERATION_MEMORY_GROW, &one_i32, instruction->index, 0);
     case OPCODE_MEMORY_FILL:
         return memidx_valid(c, instruction->index) &&
-               emit_bulk(c, OPERATION_MEMORY_FILL, &three, instruction->index, 0);
+               emit_bulk(c, OPERATION_MEMORY_FILL, &three_i32, instruction->index, 0);
     case OPCODE_MEMORY_COPY: // destination, source
         return memidx_valid(c, instruction->index) && memidx_valid(c, instruction->index2) &&
-               emit_bulk(c, OPERATION_MEMORY_COPY, &three, instruction->index,
+               emit_bulk(c, OPERATION_MEMORY_COPY, &three_i32, instruction->index,
                          instruction->index2);
     default: // memory.init: dataidx, memidx
         return memidx_valid(c, instruction->index2) && dataidx_valid(c, instruction->index) &&
-               emit_bulk(c, OPERATION_MEMORY_INIT, &three, instruction->index,
+               emit_bulk(c, OPERATION_MEMORY_INIT, &three_i32, instruction->index,
                          instruction->index2);
     }
 }
 
 static bool compile_table_copy(struct compiler *c, uint32_t destination, uint32_t source)
 {
-    static const struct signature three = {
-        {VALTYPE_I32, VALTYPE_I32, VALTYPE_I32}, 3, VALTYPE_BOTTOM};
     const struct table_declaration *tables = c->module->tables;
 
     if (!tableidx_valid(c, destination) || !tableidx_valid(c, source))
         return false;
     if (!valtype_matches(c->store, tables[source].type.element, tables[destination].type.element))
         return compile_fail(c, ERROR_TYPE_MISMATCH, "table.copy between tables of other types");
-    return emit_bulk(c, OPERATION_TABLE_COPY, &three, destination, source);
+    return emit_bulk(c, OPERATION_TABLE_COPY, &three_i32, destination, source);
 }
 
 static bool compile_table_init(struct compiler *c, uint32_t elemidx, uint32_t tableidx)
 {
-    static const struct signature three = {
-        {VALTYPE_I32, VALTYPE_I32, VALTYPE_I32}, 3, VALTYPE_BOTTOM};
-
     if (!tableidx_valid(c, tableidx) || !elemidx_valid(c, elemidx))
         return false;
     if (!valtype_matches(c->store, c->module->elements[elemidx].type,
                          c->module->tables[tableidx].type.element))
         return compile_fail(c, ERROR_TYPE_MISMATCH, "table.init from elements of another type");
-    return emit_bulk(c, OPERATION_TABLE_INIT, &three, elemidx, tableidx);
+    return emit_bulk(c, OPERATION_TABLE_INIT, &three_i32, elemidx, tableidx);
 }
 
-static bool compile_table(struct compiler *c)
+bool compile_table(struct compiler *c)
 {
     const struct instruction *instruction = &c->instruction;
     uint32_t tableidx = instruction->index;
@@ -153,24 +150,14 @@ static bool compile_table(struct compiler *c)
     }
 }
 
-bool compile_bulk(struct compiler *c)
+bool compile_data_drop(struct compiler *c)
 {
-    static const struct signature nothing = {{0}, 0, VALTYPE_BOTTOM};
+    return dataidx_valid(c, c->instruction.index) &&
+           emit_bulk(c, OPERATION_DATA_DROP, &no_operands, c->instruction.index, 0);
+}
 
-    switch (c->instruction.opcode) {
-    case OPCODE_MEMORY_SIZE:
-    case OPCODE_MEMORY_GROW:
-    case OPCODE_MEMORY_FILL:
-    case OPCODE_MEMORY_COPY:
-    case OPCODE_MEMORY_INIT:
-        return compile_memory(c);
-    case OPCODE_DATA_DROP:
-        return dataidx_valid(c, c->instruction.index) &&
-               emit_bulk(c, OPERATION_DATA_DROP, &nothing, c->instruction.index, 0);
-    case OPCODE_ELEM_DROP:
-        return elemidx_valid(c, c->instruction.index) &&
-               emit_bulk(c, OPERATION_ELEM_DROP, &nothing, c->instruction.index, 0);
-    default:
-        return compile_table(c);
-    }
+bool compile_elem_drop(struct compiler *c)
+{
+    return elemidx_valid(c, c->instruction.index) &&
+           emit_bulk(c, OPERATION_ELEM_DROP, &no_operands, c->instruction.index, 0);
 }

@@ -36,7 +36,7 @@ static bool apply_call_dead(struct compiler *c, const struct deftype *type)
     return push_all(c, deftype_results(type), type->result_count) && !compile_failed(c);
 }
 
-static bool compile_call_direct(struct compiler *c)
+bool compile_call(struct compiler *c)
 {
     uint32_t funcidx = c->instruction.index;
     const struct module *module = c->module;
@@ -68,7 +68,7 @@ static bool check_callee_table(struct compiler *c)
     return true;
 }
 
-static bool compile_call_indirect(struct compiler *c)
+bool compile_call_indirect(struct compiler *c)
 {
     uint32_t typeidx = c->instruction.index;
 
@@ -102,10 +102,4 @@ static bool compile_call_indirect(struct compiler *c)
     cell->wide[0] = c->instruction.index2;
     finish_call(c, type);
     return !compile_failed(c);
-}
-
-bool compile_call(struct compiler *c)
-{
-    return c->instruction.opcode == OPCODE_CALL ? compile_call_direct(c)
-                                                : compile_call_indirect(c);
 }

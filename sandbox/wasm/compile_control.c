@@ -108,12 +108,12 @@ static bool block_entry(struct compiler *c)
     return !compile_failed(c);
 }
 
-static bool compile_block(struct compiler *c)
+bool compile_block(struct compiler *c)
 {
     return block_entry(c) && control_push(c, OPCODE_BLOCK);
 }
 
-static bool compile_loop(struct compiler *c)
+bool compile_loop(struct compiler *c)
 {
     if (!block_entry(c))
         return false;
@@ -127,7 +127,7 @@ static bool compile_loop(struct compiler *c)
 
 // The condition's comparison must stay the last cell, so what goes to its home goes there before
 // the branch only if there is something to put there.
-static bool compile_if(struct compiler *c)
+bool compile_if(struct compiler *c)
 {
     struct control type;
     uint32_t field = 0;
@@ -175,7 +175,7 @@ static void forget_initialised(struct compiler *c, const struct control *control
         c->initialised[c->initialised_log[--c->initialised_count]] = 0;
 }
 
-static bool compile_else(struct compiler *c)
+bool compile_else(struct compiler *c)
 {
     struct control *control = c->control;
 
@@ -226,7 +226,7 @@ static bool end_function(struct compiler *c)
     return !compile_failed(c);
 }
 
-static bool compile_end(struct compiler *c)
+bool compile_end(struct compiler *c)
 {
     struct control *control = c->control;
     bool joined = control->targeted || control->else_fixup != 0;
@@ -299,7 +299,7 @@ static void emit_branch(struct compiler *c, struct control *target, uint32_t cou
     emit_br(c, target);
 }
 
-static bool compile_br(struct compiler *c)
+bool compile_br(struct compiler *c)
 {
     struct control *target = label_at(c, c->instruction.index);
     uint32_t count;
@@ -334,7 +334,7 @@ static void emit_br_if_with_moves(struct compiler *c, struct control *target, ui
     c->before_compare.slot = SLOT_NONE;
 }
 
-static bool compile_br_if(struct compiler *c)
+bool compile_br_if(struct compiler *c)
 {
     struct control *target = label_at(c, c->instruction.index);
     uint32_t count;
@@ -437,7 +437,7 @@ static void emit_table_entries(struct compiler *c, uint32_t table, uint32_t coun
     }
 }
 
-static bool compile_br_table(struct compiler *c)
+bool compile_br_table(struct compiler *c)
 {
     uint32_t count;
 
@@ -470,7 +470,7 @@ static bool compile_br_table(struct compiler *c)
     return !compile_failed(c);
 }
 
-static bool compile_return(struct compiler *c)
+bool compile_return(struct compiler *c)
 {
     const struct control *function = c->controls;
 
@@ -482,33 +482,16 @@ static bool compile_return(struct compiler *c)
     return !compile_failed(c);
 }
 
-bool compile_control(struct compiler *c)
+bool compile_unreachable(struct compiler *c)
 {
-    switch (c->instruction.opcode) {
-    case OPCODE_UNREACHABLE:
-        if (!c->dead)
-            emit(c, OPERATION_UNREACHABLE);
-        mark_unreachable(c);
-        return true;
-    case OPCODE_NOP:
-        return true;
-    case OPCODE_BLOCK:
-        return compile_block(c);
-    case OPCODE_LOOP:
-        return compile_loop(c);
-    case OPCODE_IF:
-        return compile_if(c);
-    case OPCODE_ELSE:
-        return compile_else(c);
-    case OPCODE_END:
-        return compile_end(c);
-    case OPCODE_BR:
-        return compile_br(c);
-    case OPCODE_BR_IF:
-        return compile_br_if(c);
-    case OPCODE_BR_TABLE:
-        return compile_br_table(c);
-    default:
-        return compile_return(c);
-    }
+    if (!c->dead)
+        emit(c, OPERATION_UNREACHABLE);
+    mark_unreachable(c);
+    return true;
+}
+
+bool compile_nop(struct compiler *c)
+{
+    (void)c;
+    return true;
 }

@@ -20,11 +20,16 @@ static bool push_constant(struct compiler *c, valtype type, uint64_t bits)
     return push_operand(c, &(struct operand){type, OPERAND_CONSTANT, bits});
 }
 
-static bool compile_constant(struct compiler *c)
+bool compile_constant(struct compiler *c)
 {
     static const uint8_t kinds[] = {VALKIND_I32, VALKIND_I64, VALKIND_F32, VALKIND_F64};
 
     return push_constant(c, kinds[c->instruction.opcode - OPCODE_I32_CONST], c->instruction.bits);
+}
+
+bool compile_ref_null(struct compiler *c)
+{
+    return push_constant(c, c->instruction.type, 0);
 }
 
 // A local that may be read before it was set on this path must be zero at entry.
@@ -36,7 +41,7 @@ static void needs_zero(struct compiler *c, uint32_t localidx)
         c->zero_end = localidx + 1;
 }
 
-static bool compile_local_get(struct compiler *c)
+bool compile_local_get(struct compiler *c)
 {
     uint32_t localidx = c->instruction.index;
     valtype type = local_type(c, localidx);
@@ -99,7 +104,7 @@ static void emit_local_set(struct compiler *c, struct operand *value, uint32_t l
         *tracker = (struct tracker){localidx, NULL};
 }
 
-static bool compile_local_set(struct compiler *c, bool tee)
+static bool set_local(struct compiler *c, bool tee)
 {
     uint32_t localidx = c->instruction.index;
     valtype type = local_type(c, localidx);
@@ -125,6 +130,16 @@ static bool compile_local_set(struct compiler *c, bool tee)
     return !compile_failed(c);
 }
 
+bool compile_local_set(struct compiler *c)
+{
+    return set_local(c, false);
+}
+
+bool compile_local_tee(struct compiler *c)
+{
+    return set_local(c, true);
+}
+
 static bool globalidx_valid(struct compiler *c, uint32_t globalidx)
 {
     uint32_t count = c->constant ? c->globals_visible : c->module->global_count;
@@ -138,7 +153,7 @@ static void push_result(struct compiler *c, struct cell *cell, valtype type)
         result_to(c, cell, type, operand_height(c) - 1);
 }
 
-static bool compile_global_get(struct compiler *c)
+bool compile_global_get(struct compiler *c)
 {
     static const uint16_t operations[] = {OPERATION_GLOBAL_GET_INTEGER, OPERATION_GLOBAL_GET_F32,
                                           OPERATION_GLOBAL_GET_F64};
@@ -178,7 +193,7 @@ static void emit_global_set(struct compiler *c, valtype type, uint32_t globalidx
     cell->imm = globalidx;
 }
 
-static bool compile_global_set(struct compiler *c)
+bool compile_global_set(struct compiler *c)
 {
     uint32_t globalidx = c->instruction.index;
 
@@ -195,7 +210,7 @@ static bool compile_global_set(struct compiler *c)
     return !compile_failed(c);
 }
 
-static bool compile_ref_func(struct compiler *c)
+bool compile_ref_func(struct compiler *c)
 {
     uint32_t funcidx = c->instruction.index;
     const struct module *module = c->module;
@@ -216,7 +231,7 @@ static bool compile_ref_func(struct compiler *c)
 }
 
 // A reference is null if its slot is 0, so the test is a comparison.
-static bool compile_ref_is_null(struct compiler *c)
+bool compile_ref_is_null(struct compiler *c)
 {
     valtype type = pop(c, VALTYPE_BOTTOM);
 
@@ -241,7 +256,7 @@ static bool compile_ref_is_null(struct compiler *c)
     return !compile_failed(c);
 }
 
-static bool compile_drop(struct compiler *c)
+bool compile_drop(struct compiler *c)
 {
     pop(c, VALTYPE_BOTTOM);
     return !compile_failed(c);
@@ -284,7 +299,7 @@ static void emit_select(struct compiler *c, struct operand *left, valtype type)
     push_result(c, cell, type);
 }
 
-static bool compile_select(struct compiler *c)
+bool compile_select(struct compiler *c)
 {
     struct operand *top = c->top;
 
@@ -302,33 +317,4 @@ static bool compile_select(struct compiler *c)
         return push(c, type);
     emit_select(c, top - 3, type);
     return !compile_failed(c);
-}
-
-bool compile_variable(struct compiler *c)
-{
-    switch (c->instruction.opcode) {
-    case OPCODE_DROP:
-        return compile_drop(c);
-    case OPCODE_SELECT:
-    case OPCODE_SELECT_TYPED:
-        return compile_select(c);
-    case OPCODE_LOCAL_GET:
-        return compile_local_get(c);
-    case OPCODE_LOCAL_SET:
-        return compile_local_set(c, false);
-    case OPCODE_LOCAL_TEE:
-        return compile_local_set(c, true);
-    case OPCODE_GLOBAL_GET:
-        return compile_global_get(c);
-    case OPCODE_GLOBAL_SET:
-        return compile_global_set(c);
-    case OPCODE_REF_NULL:
-        return push_constant(c, c->instruction.type, 0);
-    case OPCODE_REF_FUNC:
-        return compile_ref_func(c);
-    case OPCODE_REF_IS_NULL:
-        return compile_ref_is_null(c);
-    default:
-        return compile_constant(c);
-    }
 }

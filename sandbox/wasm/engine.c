@@ -216,7 +216,7 @@ bool engine_define_function(struct engine *engine, struct name module, struct na
     slots = call_slots(type_at(&store->types, number));
     *function = (struct function){
         .type = number,
-        .header_bytes = slots * (uint32_t)sizeof(union slot),
+        .header_slot = slots,
         .callback = callback,
         .context = context,
     };

@@ -136,12 +136,12 @@ typedef const uint8_t *handler(const uint8_t *pc, struct registers *registers);
         GO(entry + *(const int32_t *)(const void *)entry);                                        \
     } while (0)
 
-#define CALL(frame_, header_, return_pc_, entry_)                                                 \
+#define CALL(frame_, header_slot_, return_pc_, entry_)                                                 \
     do {                                                                                          \
-        uint64_t *header = (header_);                                                             \
+        uint64_t *new_frame = (frame_), *header = new_frame + (header_slot_);                     \
         header[0] = (uint64_t)(return_pc_);                                                       \
         header[1] = (uint64_t)fp;                                                                 \
-        fp = (frame_);                                                                            \
+        fp = new_frame;                                                                           \
         GO(entry_);                                                                               \
     } while (0)
 
@@ -160,9 +160,7 @@ typedef const uint8_t *handler(const uint8_t *pc, struct registers *registers);
             r0 = (uint64_t)callee;                                                                \
             SLOW(here_, call_indirect);                                                           \
         }                                                                                         \
-        uint64_t *frame = fp + (frame_slot_);                                                     \
-        CALL(frame, (uint64_t *)(void *)((uint8_t *)frame + callee->header_bytes), (here_) + 24,  \
-             callee->entry);                                                                      \
+        CALL(fp + (frame_slot_), callee->header_slot, (here_) + 24, callee->entry);               \
     } while (0)
 
 #define RETURN(header_slot_)                                                                      \

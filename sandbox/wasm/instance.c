@@ -158,7 +158,7 @@ static struct function *make_function(struct instance *instance, uint32_t funcid
         .entry = code->entry,
         .instance = instance,
         .type = module->functions[funcidx].type,
-        .header_bytes = (uint32_t)(code->header * sizeof(union slot)),
+        .header_slot = code->header,
         .funcidx = funcidx,
     };
     instance->functions[funcidx] = function;

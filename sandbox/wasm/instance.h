@@ -36,7 +36,7 @@ struct function {
     const uint8_t *entry;      /* first cell; NULL for a host function */
     struct instance *instance; /* NULL for a host function */
     uint32_t type;             /* canonical number */
-    uint32_t header_bytes;     /* offset of the return pc in the callee's frame, in bytes */
+    uint32_t header_slot;      /* of the return pc in the callee's frame */
     uint32_t funcidx;          /* in its own module */
     host_callback *callback;   /* host functions */
     void *context;             /* host functions; borrowed */

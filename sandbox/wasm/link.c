@@ -74,6 +74,33 @@ static void resolve_call(const struct module *module, struct cell *cell)
     cell->b = callee->header;
 }
 
+// A jump to a return might as well return. Both cells are of the same length.
+static void shorten_jump(struct cell *cell, struct step *step)
+{
+    const struct cell *target =
+        (const struct cell *)(const void *)((uint8_t *)&cell->displacement + cell->displacement);
+
+    switch (target->handler) {
+    case OPERATION_RETURN_0:
+    case OPERATION_RETURN_INTEGER_S:
+    case OPERATION_RETURN_F32_S:
+    case OPERATION_RETURN_F64_S:
+        *cell = *target;
+        step->operation = step->handler = (uint16_t)target->handler;
+        break;
+    default:
+        break;
+    }
+}
+
+static void shorten_jumps(struct code *code, struct step *steps, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (steps[i].operation == OPERATION_BR)
+            shorten_jump((struct cell *)(void *)(code->entry + steps[i].offset), &steps[i]);
+    }
+}
+
 bool link_code(const struct module *module, struct code *code)
 {
     struct arena scratch = {0};
@@ -92,6 +119,7 @@ bool link_code(const struct module *module, struct code *code)
     if (first->handler == (uint64_t)(uintptr_t)run_link)
         first->handler = code->first_operation;
     uint32_t count = collect_steps(code, steps);
+    shorten_jumps(code, steps, count);
     choose_handlers(steps, count);
     for (uint32_t i = 0; i < count; i++) {
         struct cell *cell = (struct cell *)(void *)(code->entry + steps[i].offset);

@@ -153,15 +153,14 @@ enum trap_code run_function(struct store *store, const struct function *function
                             union slot *slots)
 {
     const struct deftype *type = type_at(&store->types, function->type);
-    uint32_t header_slot = function->header_bytes / (uint32_t)sizeof(union slot);
     union slot *frame = store->stack_top;
 
     if (!function->instance)
         return run_host_function(store, function, slots, frame);
-    if (!fits_stack(store, header_slot + 2ull))
+    if (!fits_stack(store, function->header_slot + 2ull))
         return TRAP_CALL_STACK_EXHAUSTED;
     memcpy(frame, slots, type->parameter_count * sizeof *slots);
-    enum trap_code code = run_frame(function->instance, function->entry, header_slot);
+    enum trap_code code = run_frame(function->instance, function->entry, function->header_slot);
     if (code == TRAP_NONE)
         memcpy(slots, frame, type->result_count * sizeof *slots);
     return code;

@@ -84,10 +84,9 @@ SLOW_HANDLER(slow_call_function)
     if (!callee->instance)
         SLOW(pc, call_host);
     if (callee->instance == in)
-        CALL(frame, (uint64_t *)(void *)((uint8_t *)frame + callee->header_bytes), pc + 24,
-             callee->entry);
+        CALL(frame, callee->header_slot, pc + 24, callee->entry);
     const struct deftype *type = type_at(&in->store->types, callee->type);
-    if (!frame_fits(in->store, frame, ACROSS_SLOTS + callee->header_bytes / 8 + 2ull))
+    if (!frame_fits(in->store, frame, ACROSS_SLOTS + callee->header_slot + 2ull))
         TRAP(pc, CALL_STACK_EXHAUSTED);
     uint64_t *across = frame;
     memmove(across + ACROSS_SLOTS, frame, type->parameter_count * sizeof *frame);
@@ -99,8 +98,7 @@ SLOW_HANDLER(slow_call_function)
     in = callee->instance;
     mem = in->memory_base;
     frame = across + ACROSS_SLOTS;
-    CALL(frame, (uint64_t *)(void *)((uint8_t *)frame + callee->header_bytes), &return_across_cell,
-         callee->entry);
+    CALL(frame, callee->header_slot, &return_across_cell, callee->entry);
 }
 
 // The callee's type is not the expected one, which may yet be a supertype; or it is another

@@ -19,16 +19,6 @@ bool reserve_cells(struct compiler *c, uint64_t bytes)
     return true;
 }
 
-struct cell *emit(struct compiler *c, uint32_t operation)
-{
-    struct cell *cell = (struct cell *)(void *)c->out;
-
-    cell->handler = operation;
-    c->out += operation_info[operation].length;
-    c->last = cell;
-    return cell;
-}
-
 void trackers_reset(struct compiler *c)
 {
     for (uint32_t i = 0; i < ACCUMULATOR_COUNT; i++)
@@ -50,19 +40,6 @@ void producers_keep(struct compiler *c)
 {
     for (uint32_t i = 0; i < ACCUMULATOR_COUNT; i++)
         c->trackers[i].producer = NULL;
-}
-
-// The slot of an operand that is not a constant.
-static uint32_t place_slot(const struct compiler *c, const struct operand *operand)
-{
-    return operand->place == OPERAND_LOCAL ? (uint32_t)operand->value
-                                           : home_slot(c, height_of(c, operand));
-}
-
-bool operand_in_accumulator(const struct compiler *c, const struct operand *operand)
-{
-    return operand->place != OPERAND_CONSTANT &&
-           c->trackers[accumulator_class(operand->type)].slot == place_slot(c, operand);
 }
 
 void consume_accumulator(struct compiler *c, const struct operand *operand)

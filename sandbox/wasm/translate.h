@@ -209,6 +209,13 @@ static inline uint32_t height_of(const struct compiler *c, const struct operand 
     return (uint32_t)(operand - c->operands);
 }
 
+// The slot of an operand that is not a constant.
+static inline uint32_t place_slot(const struct compiler *c, const struct operand *operand)
+{
+    return operand->place == OPERAND_LOCAL ? (uint32_t)operand->value
+                                           : home_slot(c, height_of(c, operand));
+}
+
 static inline uint32_t code_offset(const struct compiler *c)
 {
     return (uint32_t)(c->out - c->start);
@@ -219,7 +226,15 @@ bool reserve_cells(struct compiler *c, uint64_t bytes);
 
 // Appends a cell of the operation's length. There is room for the cells of one instruction, but
 // instructions that emit a number of them which the module decides call reserve_cells first.
-struct cell *emit(struct compiler *c, uint32_t operation);
+static inline struct cell *emit(struct compiler *c, uint32_t operation)
+{
+    struct cell *cell = (struct cell *)(void *)c->out;
+
+    cell->handler = operation;
+    c->out += operation_info[operation].length;
+    c->last = cell;
+    return cell;
+}
 
 // The field that names the slot of the cell's result.
 static inline uint16_t *cell_destination(struct cell *cell)
@@ -236,7 +251,11 @@ void producers_keep(struct compiler *c);
 // The slot that holds an operand's value; constants are put into their home first.
 uint32_t operand_slot(struct compiler *c, struct operand *operand);
 // Is the operand in its class's accumulator?
-bool operand_in_accumulator(const struct compiler *c, const struct operand *operand);
+static inline bool operand_in_accumulator(const struct compiler *c, const struct operand *operand)
+{
+    return operand->place != OPERAND_CONSTANT &&
+           c->trackers[accumulator_class(operand->type)].slot == place_slot(c, operand);
+}
 // Uses the operand through the accumulator: its producer may drop the store.
 void consume_accumulator(struct compiler *c, const struct operand *operand);
 
@@ -270,11 +289,21 @@ bool invert_compare(struct compiler *c);
 // Records where the live references are at the call whose cells end here (see code.h).
 void record_references(struct compiler *c, uint32_t height);
 
-// --- compile_*.c: one function for each group of instructions that the table leaves to us ---
+// --- compile_*.c: a function for each opcode, or group of them, which the table leaves to us. Each
+// checks types and, in live code, emits. False after an error. ---
 
-bool compile_numeric(struct compiler *c);
-bool compile_control(struct compiler *c);
-bool compile_variable(struct compiler *c);
-bool compile_call(struct compiler *c);
-bool compile_bulk(struct compiler *c);
+typedef bool compile_function(struct compiler *c);
+
+compile_function compile_numeric; // all that operation.def has in families, and eqz
+
 bool control_push(struct compiler *c, uint16_t opcode);
+compile_function compile_unreachable, compile_nop, compile_block, compile_loop, compile_if,
+    compile_else, compile_end, compile_br, compile_br_if, compile_br_table, compile_return;
+
+compile_function compile_call, compile_call_indirect;
+
+compile_function compile_constant, compile_local_get, compile_local_set, compile_local_tee,
+    compile_global_get, compile_global_set, compile_ref_null, compile_ref_func,
+    compile_ref_is_null, compile_drop, compile_select;
+
+compile_function compile_memory, compile_table, compile_data_drop, compile_elem_drop;

@@ -135,17 +135,17 @@ static void judge_listed(struct later_range *range, struct finding *finding)
 {
     const char *listed = feature_name(range->feature);
 
+    if (finding->verdict == VERDICT_DEPENDENT || finding->verdict == VERDICT_IGNORED)
+        return;
+    range->used = true;
     if (finding->verdict == VERDICT_PASSED) {
-        range->used = true; // said here already
         finding_fail(finding, "listed as later (%s) but passes: remove it from the list", listed);
-    } else if (finding->verdict == VERDICT_UNSUPPORTED) {
-        range->used = true;
+    } else if (finding->verdict == VERDICT_UNSUPPORTED && finding->feature == range->feature) {
         finding->verdict = VERDICT_SKIPPED;
-        if (finding->feature != range->feature) {
-            finding->verdict = VERDICT_PASSED;
-            finding_fail(finding, "listed as later (%s) but needs %s: correct the list", listed,
-                         feature_name(finding->feature));
-        }
+    } else if (finding->verdict == VERDICT_UNSUPPORTED) {
+        finding->verdict = VERDICT_PASSED; // the first thing wrong would win
+        finding_fail(finding, "listed as later (%s) but needs %s: correct the list", listed,
+                     feature_name(finding->feature));
     }
 }
 

@@ -22,7 +22,7 @@ struct later_range {
     unsigned last;
     enum feature feature;
     unsigned place; /* line of the list */
-    bool used;      /* something in it was skipped */
+    bool used;      /* it said something about a command */
 };
 
 struct later {

@@ -145,23 +145,8 @@ static bool matches_bits(const struct value *value, valtype type, union slot slo
     return type == value->type && bits == value->bits;
 }
 
-static bool matches_any(const json_t *alternatives, const struct type_store *types, valtype type,
+static bool matches_one(const struct value *value, const struct type_store *types, valtype type,
                         union slot slot)
-{
-    for (size_t i = 0; i < json_array_size(alternatives); i++) {
-        struct value value;
-
-        // They do not nest.
-        if (value_parse(json_array_get(alternatives, i), &value) && value.form != VALUE_EITHER &&
-            value_matches(&value, types, type, slot))
-            return true;
-    }
-    return false;
-}
-
-// NOLINTNEXTLINE(misc-no-recursion): one level, see matches_any
-bool value_matches(const struct value *value, const struct type_store *types, valtype type,
-                   union slot slot)
 {
     switch (value->form) {
     case VALUE_BITS:
@@ -175,12 +160,26 @@ bool value_matches(const struct value *value, const struct type_store *types, va
         return valtype_matches(types, type, value->type) && slot.u64 == value->bits + 1;
     case VALUE_NON_NULL:
         return valtype_matches(types, type, value->type) && slot.u64 != 0;
-    case VALUE_EITHER:
-        return matches_any(value->alternatives, types, type, slot);
+    case VALUE_EITHER: // they do not nest
     case VALUE_LATER:
         break;
     }
     return false;
+}
+
+bool value_matches(const struct value *value, const struct type_store *types, valtype type,
+                   union slot slot)
+{
+    size_t count = value->form == VALUE_EITHER ? json_array_size(value->alternatives) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct value alternative;
+
+        if (value_parse(json_array_get(value->alternatives, i), &alternative) &&
+            matches_one(&alternative, types, type, slot))
+            return true;
+    }
+    return matches_one(value, types, type, slot);
 }
 
 void value_print(const struct value *value, char *buffer, size_t size)

@@ -205,7 +205,7 @@ static void function_is_made_once_from_its_code(void **state)
     assert_ptr_equal(function->entry, cells[1]);
     assert_ptr_equal(function->instance, &instance);
     assert_int_equal(function->type, 9);
-    assert_int_equal(function->header_bytes, 40);
+    assert_int_equal(function->header_slot, 5);
     assert_int_equal(function->funcidx, 2);
     assert_null(function->callback);
     assert_ptr_equal(instance_function(&instance, 2), function);
