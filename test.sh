@@ -176,25 +176,14 @@ meson_tests() {
     fi
 }
 
-# spec_tests NAME FOLDER: the specification runner, if built, over the scripts, if there.
-spec_tests() {
-    runner=$2/tests/pinfold-spec
-    paths=
-    [ -x "$runner" ] || return 0
-    for spec_folder in $spec_folders; do
-        if [ -d "$spec/$spec_folder" ]; then
-            paths="$paths $spec/$spec_folder"
-        fi
-    done
-    if [ -z "$paths" ]; then
-        note "note  $1-spec: no specification tests in $spec, skipped"
-        return 0
-    fi
+# spec_mode NAME RUNNER ARGUMENT...: the specification runner once; its closing line is counted.
+spec_mode() {
+    mode_name=$1
+    shift
     spec_status=0
-    # shellcheck disable=SC2086
-    stage "$1-spec" "$runner" $paths || spec_status=1
+    stage "$mode_name" "$@" || spec_status=1
     spec_counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
-        "$logs/$1-spec.log" | tail -n 1)
+        "$logs/$mode_name.log" | tail -n 1)
     if [ -z "$spec_counts" ]; then
         count 0 1 0
         return 0
@@ -205,6 +194,27 @@ spec_tests() {
     if [ $spec_status -ne 0 ] && [ "$failed" -eq "$failed_before" ]; then
         count 0 1 0
     fi
+}
+
+# spec_tests NAME FOLDER: the scripts, if there, in each way of running: with guard pages, with
+# explicit bounds checks, and counting fuel.
+spec_tests() {
+    paths=
+    for spec_folder in $spec_folders; do
+        if [ -d "$spec/$spec_folder" ]; then
+            paths="$paths $spec/$spec_folder"
+        fi
+    done
+    if [ -z "$paths" ]; then
+        note "note  $1-spec: no specification tests in $spec, skipped"
+        return 0
+    fi
+    # shellcheck disable=SC2086
+    spec_mode "$1-spec" "$2/tests/pinfold-spec" $paths
+    # shellcheck disable=SC2086
+    spec_mode "$1-spec-checked" "$2/tests/pinfold-spec" --checked $paths
+    # shellcheck disable=SC2086
+    spec_mode "$1-spec-metered" "$2/tests/pinfold-spec" --metered $paths
 }
 
 # variant NAME COMPILER TESTS OPTION...: configures, builds and tests. TESTS is "all", or "unit" for
@@ -221,10 +231,11 @@ variant() {
         return 0
     fi
     case $variant_name/$variant_tests in
-    default/*) meson_tests "$variant_name" "$variant_folder" ;;
+    # The specification's scripts come below, where their commands are counted.
+    default/*) meson_tests "$variant_name" "$variant_folder" --no-suite spec ;;
     */unit) meson_tests "$variant_name" "$variant_folder" --suite unit ;;
     # What looks at the sources alone need not be asked again.
-    *) meson_tests "$variant_name" "$variant_folder" --no-suite lint ;;
+    *) meson_tests "$variant_name" "$variant_folder" --no-suite lint --no-suite spec ;;
     esac
     if [ "$variant_tests" = all ]; then
         spec_tests "$variant_name" "$variant_folder"

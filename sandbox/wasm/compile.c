@@ -157,8 +157,6 @@ static bool add_locals(struct compiler *c, uint64_t count, valtype type)
 {
     uint64_t end = c->local_count + count;
 
-    if (end > LIMIT_FRAME_SLOTS)
-        return compile_fail(c, ERROR_LIMIT_FRAME, "%llu locals", (unsigned long long)end);
     for (uint32_t i = c->local_count; i < end && i < LOCALS_EXPANDED; i++)
         c->local_types[i] = type;
     struct local_group *group =
@@ -180,6 +178,8 @@ static bool add_locals(struct compiler *c, uint64_t count, valtype type)
     return true;
 }
 
+// More locals than a number can count are malformed, wherever they stand; so many that a frame
+// cannot hold them are not, and are refused after all groups were read.
 static bool read_locals(struct compiler *c)
 {
     uint64_t total = c->local_count;
@@ -190,11 +190,15 @@ static bool read_locals(struct compiler *c)
         uint32_t length = reader_u32(&c->reader);
         valtype type = valtype_read(&c->reader, &c->names);
         total += length;
-        if (!compile_failed(c) && total > UINT32_MAX)
+        if (compile_failed(c))
+            return false;
+        if (total > UINT32_MAX)
             return compile_fail(c, ERROR_TOO_MANY_LOCALS, NULL);
-        if (compile_failed(c) || !add_locals(c, length, type))
+        if (total <= LIMIT_FRAME_SLOTS && !add_locals(c, length, type))
             return false;
     }
+    if (!compile_failed(c) && total > LIMIT_FRAME_SLOTS)
+        return compile_fail(c, ERROR_LIMIT_FRAME, "%llu locals", (unsigned long long)total);
     return !compile_failed(c);
 }
 

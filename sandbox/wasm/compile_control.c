@@ -437,37 +437,36 @@ static void emit_table_entries(struct compiler *c, uint32_t table, uint32_t coun
     }
 }
 
+// The index was popped but is still above the stack.
+static bool emit_br_table(struct compiler *c, uint32_t count)
+{
+    struct operand *index = c->top;
+
+    materialise_top(c, count); // for the stubs
+    if (!reserve_cells(c, 24ull + c->instruction.count * 4ull))
+        return false;
+    uint32_t slot = operand_slot(c, index);
+    bool in_accumulator = operand_in_accumulator(c, index);
+    if (in_accumulator)
+        consume_accumulator(c, index);
+    struct cell *cell = emit(c, in_accumulator ? OPERATION_BR_TABLE_R : OPERATION_BR_TABLE_S);
+    cell->a = (uint16_t)slot;
+    cell->imm = c->instruction.count;
+    uint32_t table = code_offset(c);
+    c->out += (c->instruction.count + 2) / 2 * 8;
+    emit_table_entries(c, table, count);
+    return !compile_failed(c);
+}
+
 bool compile_br_table(struct compiler *c)
 {
     uint32_t count;
 
-    if (!check_top(c, (const valtype[]){VALTYPE_I32}, 1))
+    pop(c, VALTYPE_I32);
+    if (compile_failed(c) || !check_table(c, &count) || (!c->dead && !emit_br_table(c, count)))
         return false;
-    struct operand condition = c->top[-1];
-    bool polymorphic = operand_height(c) == c->control->height;
-    if (!polymorphic)
-        c->top--;
-    if (!check_table(c, &count))
-        return false;
-    if (!c->dead) {
-        materialise_top(c, count); // for the stubs
-        *c->top++ = condition;
-        if (!reserve_cells(c, 24ull + c->instruction.count * 4ull))
-            return false;
-        uint32_t slot = operand_slot(c, c->top - 1);
-        bool in_accumulator = operand_in_accumulator(c, c->top - 1);
-        if (in_accumulator)
-            consume_accumulator(c, c->top - 1);
-        struct cell *cell = emit(c, in_accumulator ? OPERATION_BR_TABLE_R : OPERATION_BR_TABLE_S);
-        cell->a = (uint16_t)slot;
-        cell->imm = c->instruction.count;
-        uint32_t table = code_offset(c);
-        c->out += (c->instruction.count + 2) / 2 * 8;
-        c->top--;
-        emit_table_entries(c, table, count);
-    }
     mark_unreachable(c);
-    return !compile_failed(c);
+    return true;
 }
 
 bool compile_return(struct compiler *c)

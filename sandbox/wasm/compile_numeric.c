@@ -157,7 +157,7 @@ static struct cell *emit_unary(struct compiler *c, uint32_t base)
 
     if (in_accumulator)
         consume_accumulator(c, operand);
-    struct cell *cell = emit(c, base + (in_accumulator ? 2 : 0));
+    struct cell *cell = emit(c, base + (in_accumulator ? 2u : 0u));
     cell->a = (uint16_t)slot;
     return cell;
 }
@@ -171,7 +171,7 @@ static struct cell *emit_eqz(struct compiler *c, uint32_t base)
 
     if (in_accumulator)
         consume_accumulator(c, operand);
-    struct cell *cell = emit(c, base + 2 * (in_accumulator ? FORM_RI : FORM_SI));
+    struct cell *cell = emit(c, base + 2u * (in_accumulator ? FORM_RI : FORM_SI));
     cell->a = (uint16_t)slot;
     cell->imm = 0;
     return cell;

@@ -247,7 +247,7 @@ bool compile_ref_is_null(struct compiler *c)
     if (in_accumulator)
         consume_accumulator(c, operand);
     struct cell *cell =
-        emit(c, OPERATION_I64_EQ_SS + 2 * (in_accumulator ? FORM_RI : FORM_SI));
+        emit(c, OPERATION_I64_EQ_SS + 2u * (in_accumulator ? FORM_RI : FORM_SI));
     cell->a = (uint16_t)slot;
     cell->imm = 0;
     c->before_compare = c->trackers[ACCUMULATOR_INTEGER];

@@ -59,7 +59,8 @@ struct registers {
 
 // Returns the next cell, or NULL when the run is over.
 typedef const uint8_t *handler(const uint8_t *pc, struct registers *registers);
-#define HANDLER_PROTOTYPE(name_) const uint8_t *name_(const uint8_t *pc, struct registers *registers)
+#define HANDLER_PROTOTYPE(name_)                                                                  \
+    const uint8_t *name_(__attribute__((unused)) const uint8_t *pc, struct registers *registers)
 #define HANDLER_FUNCTION(name_) HANDLER_PROTOTYPE(name_)
 #define ENTER                                                                                     \
     __attribute__((unused)) uint64_t *fp = registers->fp;                                         \

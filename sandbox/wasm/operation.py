@@ -61,7 +61,9 @@ def accumulator(kind):
 
 
 def put(kind, expression):
-    value = f'(uint32_t)({expression})' if kind == 'i' else expression
+    # Through uint32_t: the upper half of r0 is zero for an i32.
+    value = {'i': f'(uint64_t)(uint32_t)({expression})', 'I': f'(uint64_t)({expression})'}.get(
+        kind, expression)
     return f'{ACCUMULATOR[kind]} = {value};'
 
 

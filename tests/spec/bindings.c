@@ -26,7 +26,7 @@ void bindings_bind(struct bindings *bindings, struct name name, struct handle ha
             reallocarray(bindings->items, bindings->count + 1, sizeof bindings->items[0]);
         if (bindings->items == NULL) {
             perror("pinfold-spec");
-            exit(2); // a tool without memory has nothing to say
+            abort(); // a tool without memory has nothing to say
         }
         item = &bindings->items[bindings->count++];
         item->name = name;

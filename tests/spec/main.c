@@ -36,6 +36,7 @@ static int parse_options(int argc, char **argv, struct options *options)
     int option;
 
     *options = (struct options){.later = PINFOLD_SOURCE_ROOT "/tests/spec/later.txt"};
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (option) {
         case 'c':

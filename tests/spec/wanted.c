@@ -10,7 +10,7 @@ void wanted_add(struct wanted *wanted, unsigned line, const struct finding *find
 
     if (items == NULL) {
         perror("pinfold-spec");
-        exit(2);
+        abort();
     }
     wanted->items = items;
     items[wanted->count++] = (struct wanted_item){line, finding->verdict, finding->feature};
