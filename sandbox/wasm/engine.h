@@ -26,7 +26,7 @@ struct engine_config {
     bool checked_memory;       /* explicit bounds checks instead of guard pages */
     bool metered;              /* count fuel */
     size_t stack_bytes;        /* slot stack; default 1 MiB */
-    uint64_t memory_bytes_max; /* all linear memories together; default 4 GiB */
+    uint64_t memory_bytes_max; /* all linear memories and tables together; default 4 GiB */
     uint64_t code_bytes_max;   /* cells of one module; default 64 MiB + 16 x its size */
 };
 

@@ -74,6 +74,12 @@ typedef const uint8_t *handler(const uint8_t *pc, struct registers *registers);
 
 #endif
 
+// A cell that no translation emits, at which a frame returns to its caller's surroundings.
+struct fixed_cell {
+    handler *handler;
+    uint64_t fields;
+};
+
 // A handler, and a slow function, which may call what it likes.
 #define HANDLER(name_) HANDLER_SECTION HANDLER_FUNCTION(name_)
 #define SLOW_HANDLER(name_) __attribute__((noinline)) HANDLER_FUNCTION(name_)

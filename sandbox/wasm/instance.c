@@ -120,7 +120,7 @@ struct table *store_add_table(struct store *store, const struct tabletype *type,
 {
     struct table *table = allocate(store, sizeof *table, error);
 
-    if (table == NULL || !table_init(table, type, initial, error))
+    if (table == NULL || !table_init(table, type, initial, &store->memory_budget, error))
         return NULL;
     table->next = store->tables_owned;
     store->tables_owned = table;

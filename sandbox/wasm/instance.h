@@ -127,7 +127,7 @@ struct store {
 
 struct store_options {
     size_t stack_bytes;        /* rounded up to a multiple of 64 KiB */
-    uint64_t memory_bytes_max; /* all linear memories together */
+    uint64_t memory_bytes_max; /* all linear memories and tables together */
     bool checked_memory;
     bool metered;
 };

@@ -25,7 +25,7 @@ struct memory {
     struct memory *next;          /* in the store's list, which the fault handler walks */
 };
 
-/* Bytes that all memories of a store may take together. */
+/* Bytes that all memories and tables of a store may take together. */
 struct memory_budget {
     uint64_t bytes_max;
     uint64_t bytes_used;

@@ -8,11 +8,6 @@
 
 // --- the cells and handlers that no translation emits ---
 
-struct fixed_cell {
-    handler *handler;
-    uint64_t fields;
-};
-
 static const struct fixed_cell halt_cell = {run_halt, 0};
 
 HANDLER(run_halt)

@@ -37,3 +37,15 @@ static inline union slot *stack_end(const struct store *store)
 {
     return store->stack + store->stack_bytes / sizeof(union slot);
 }
+
+// Metered stores: takes `fuel` for work that is not counted by instructions. False when there is
+// not as much left.
+static inline bool store_pay(struct store *store, uint64_t fuel)
+{
+    if (!store->metered)
+        return true;
+    if (store->fuel < fuel)
+        return false;
+    store->fuel -= fuel;
+    return true;
+}

@@ -4,11 +4,6 @@
 #include "sandbox/wasm/handler.h"
 #include "sandbox/wasm/run.h"
 
-struct fixed_cell {
-    handler *handler;
-    uint64_t fields;
-};
-
 // What a call into another instance leaves below the callee's frame, where its arguments were: the
 // caller's state. The callee returns to `return_across_cell` with this as its caller's frame.
 enum across_frame {

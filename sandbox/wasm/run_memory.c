@@ -8,19 +8,6 @@
 #define CHUNK_BYTES 65536u
 #define BYTES_PER_FUEL 64u
 
-// Metered: pays for `bytes` of work.
-static bool pay(struct store *store, uint64_t bytes)
-{
-    uint64_t cost = bytes / BYTES_PER_FUEL;
-
-    if (!store->metered)
-        return true;
-    if (store->fuel < cost)
-        return false;
-    store->fuel -= cost;
-    return true;
-}
-
 static enum trap_code fill(struct store *store, uint8_t *at, uint8_t byte, uint64_t length)
 {
     while (length > 0) {
@@ -61,7 +48,7 @@ static enum trap_code memory_fill(struct instance *in, uint32_t memidx, const ui
 
     if (!memory_contains(memory, operands[0], operands[2]))
         return TRAP_MEMORY_OUT_OF_BOUNDS;
-    if (!pay(in->store, operands[2]))
+    if (!store_pay(in->store, operands[2] / BYTES_PER_FUEL))
         return TRAP_FUEL_EXHAUSTED;
     return fill(in->store, memory->base + operands[0], (uint8_t)operands[1], operands[2]);
 }
@@ -74,7 +61,7 @@ static enum trap_code memory_copy(struct instance *in, uint32_t to, uint32_t fro
     if (!memory_contains(target, operands[0], operands[2]) ||
         !memory_contains(source, operands[1], operands[2]))
         return TRAP_MEMORY_OUT_OF_BOUNDS;
-    if (!pay(in->store, operands[2]))
+    if (!store_pay(in->store, operands[2] / BYTES_PER_FUEL))
         return TRAP_FUEL_EXHAUSTED;
     return copy(in->store, target->base + operands[0], source->base + operands[1], operands[2]);
 }
@@ -113,7 +100,7 @@ SLOW_HANDLER(slow_memory_init)
     ENTER;
     const uint64_t *operands = fp + FIELD_A(0);
 
-    if (!pay(in->store, operands[2]))
+    if (!store_pay(in->store, operands[2] / BYTES_PER_FUEL))
         TRAP(pc, FUEL_EXHAUSTED);
     r0 = instance_memory_init(in, (uint32_t)FIELD_WIDE(0), FIELD_IMM(0), operands[0], operands[1],
                               operands[2]);

@@ -7,16 +7,6 @@
 
 #define CHUNK_ELEMENTS 8192u
 
-static bool pay(struct store *store, uint64_t elements)
-{
-    if (!store->metered)
-        return true;
-    if (store->fuel < elements)
-        return false;
-    store->fuel -= elements;
-    return true;
-}
-
 static enum trap_code fill(struct instance *in, uint32_t tableidx, const uint64_t *operands)
 {
     struct table *table = in->tables[tableidx];
@@ -24,7 +14,7 @@ static enum trap_code fill(struct instance *in, uint32_t tableidx, const uint64_
 
     if (!table_contains(table, at, count))
         return TRAP_TABLE_OUT_OF_BOUNDS;
-    if (!pay(in->store, count))
+    if (!store_pay(in->store, count))
         return TRAP_FUEL_EXHAUSTED;
     for (uint64_t i = 0; i < count; i++) {
         table->elements[at + i].u64 = operands[1];
@@ -43,7 +33,7 @@ static enum trap_code copy(struct instance *in, uint32_t to, uint32_t from,
 
     if (!table_contains(target, operands[0], count) || !table_contains(source, operands[1], count))
         return TRAP_TABLE_OUT_OF_BOUNDS;
-    if (!pay(in->store, count))
+    if (!store_pay(in->store, count))
         return TRAP_FUEL_EXHAUSTED;
     union slot *write = target->elements + operands[0];
     const union slot *read = source->elements + operands[1];
@@ -90,7 +80,7 @@ SLOW_HANDLER(slow_table_grow)
     ENTER;
     uint64_t *operands = fp + FIELD_A(0);
 
-    if (!pay(in->store, operands[1]))
+    if (!store_pay(in->store, operands[1]))
         TRAP(pc, FUEL_EXHAUSTED);
     uint64_t old = table_grow(in->tables[FIELD_IMM(0)], operands[1], (union slot){operands[0]});
     r0 = old == UINT64_MAX ? UINT32_MAX : old;
@@ -121,7 +111,7 @@ SLOW_HANDLER(slow_table_init)
     ENTER;
     const uint64_t *operands = fp + FIELD_A(0);
 
-    if (!pay(in->store, operands[2]))
+    if (!store_pay(in->store, operands[2]))
         TRAP(pc, FUEL_EXHAUSTED);
     r0 = instance_table_init(in, (uint32_t)FIELD_WIDE(0), FIELD_IMM(0), operands[0], operands[1],
                              operands[2]);

@@ -8,10 +8,13 @@
 // Elements past the end are null already: the arena's memory is zeroed and a table never shrinks.
 static bool extend(struct table *table, uint64_t count, union slot value)
 {
-    uint64_t size = table->size + count;
+    uint64_t size = table->size + count, bytes = count * sizeof(union slot);
+    struct memory_budget *budget = table->budget;
 
-    if (!arena_commit(&table->arena, size * sizeof(union slot)))
+    if (bytes > budget->bytes_max - budget->bytes_used ||
+        !arena_commit(&table->arena, size * sizeof(union slot)))
         return false;
+    budget->bytes_used += bytes;
     if (value.u64 != 0)
         for (uint64_t i = table->size; i < size; i++)
             table->elements[i] = value;
@@ -21,12 +24,12 @@ static bool extend(struct table *table, uint64_t count, union slot value)
 }
 
 bool table_init(struct table *table, const struct tabletype *type, union slot initial,
-                struct error *error)
+                struct memory_budget *budget, struct error *error)
 {
     const struct limits *limits = &type->limits;
     uint64_t minimum = limits->minimum;
 
-    *table = (struct table){.type = *type, .maximum = LIMIT_TABLE_ELEMENTS};
+    *table = (struct table){.type = *type, .maximum = LIMIT_TABLE_ELEMENTS, .budget = budget};
     if (minimum > LIMIT_TABLE_ELEMENTS)
         return error_set(error, ERROR_LIMIT_TABLE, 0, "%" PRIu64 " elements", minimum);
     if (limits->has_maximum && limits->maximum < table->maximum)
@@ -43,8 +46,9 @@ bool table_init(struct table *table, const struct tabletype *type, union slot in
 
 void table_finish(struct table *table)
 {
-    if (table == NULL)
+    if (table == NULL || table->elements == NULL)
         return;
+    table->budget->bytes_used -= table->size * sizeof(union slot);
     arena_finish(&table->arena);
     *table = (struct table){.elements = NULL};
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "sandbox/base/arena.h"
+#include "sandbox/wasm/memory.h"
 #include "sandbox/wasm/module.h"
 #include "sandbox/wasm/value.h"
 
@@ -15,12 +16,13 @@ struct table {
     uint64_t maximum;      /* of the type, capped by LIMIT_TABLE_ELEMENTS */
     struct tabletype type; /* its minimum is the current size, as the import rules want it */
     struct arena arena;
+    struct memory_budget *budget; /* borrowed; shared with the memories */
     struct table *next; /* in the store's list */
 };
 
 /* `initial` fills the table. A minimum beyond LIMIT_TABLE_ELEMENTS is a limit error. */
 bool table_init(struct table *table, const struct tabletype *type, union slot initial,
-                struct error *error) MUST_CHECK;
+                struct memory_budget *budget, struct error *error) MUST_CHECK;
 void table_finish(struct table *table);
 
 /* The old size, or UINT64_MAX when growing by `count` is refused (maximum, kernel). */

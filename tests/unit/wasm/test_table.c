@@ -12,10 +12,12 @@
 static const union slot null = {0};
 static const union slot something = {.u64 = 0x123456789abcull};
 static struct error error;
+static struct memory_budget budget;
 
 static int set_up(void **state)
 {
     (void)state;
+    budget = (struct memory_budget){.bytes_max = 1ull << 40};
     error_clear(&error);
     return 0;
 }
@@ -43,7 +45,7 @@ static void table_begins_with_its_minimum_of_the_initial_value(void **state)
     struct table table;
 
     (void)state;
-    assert_true(table_init(&table, &type, something, &error));
+    assert_true(table_init(&table, &type, something, &budget, &error));
     assert_int_equal(table.size, 1000);
     for (size_t i = 0; i < 1000; i++)
         assert_true(table.elements[i].u64 == something.u64);
@@ -57,7 +59,7 @@ static void growing_keeps_place_and_content(void **state)
     union slot *elements;
 
     (void)state;
-    assert_true(table_init(&table, &type, something, &error));
+    assert_true(table_init(&table, &type, something, &budget, &error));
     elements = table.elements;
     assert_int_equal(table_grow(&table, 100000, null), 3);
     assert_int_equal(table_grow(&table, 2, something), 100003);
@@ -74,7 +76,7 @@ static void growing_updates_the_minimum_that_imports_are_matched_with(void **sta
     struct table table;
 
     (void)state;
-    assert_true(table_init(&table, &type, null, &error));
+    assert_true(table_init(&table, &type, null, &budget, &error));
     assert_int_equal(table_grow(&table, 4, null), 1);
     assert_int_equal(table.type.limits.minimum, 5);
     assert_int_equal(table.type.limits.maximum, 9);
@@ -87,7 +89,7 @@ static void growing_beyond_the_maximum_is_refused(void **state)
     struct table table;
 
     (void)state;
-    assert_true(table_init(&table, &type, null, &error));
+    assert_true(table_init(&table, &type, null, &budget, &error));
     assert_true(table_grow(&table, 3, null) == UINT64_MAX);
     assert_true(table_grow(&table, UINT64_MAX, null) == UINT64_MAX);
     assert_true(table_grow(&table, UINT64_MAX - 1, null) == UINT64_MAX);
@@ -103,7 +105,7 @@ static void growing_beyond_the_limit_of_all_tables_is_refused(void **state)
     struct table table;
 
     (void)state;
-    assert_true(table_init(&table, &type, null, &error));
+    assert_true(table_init(&table, &type, null, &budget, &error));
     assert_true(table_grow(&table, LIMIT_TABLE_ELEMENTS + 1, null) == UINT64_MAX);
     assert_int_equal(table_grow(&table, LIMIT_TABLE_ELEMENTS, null), 0);
     assert_true(table_grow(&table, 1, null) == UINT64_MAX);
@@ -116,7 +118,7 @@ static void minimum_beyond_the_limit_is_a_limit_error(void **state)
     struct table table;
 
     (void)state;
-    assert_false(table_init(&table, &type, null, &error));
+    assert_false(table_init(&table, &type, null, &budget, &error));
     assert_int_equal(error.code, ERROR_LIMIT_TABLE);
     assert_null(table.elements);
 }
@@ -127,7 +129,7 @@ static void table_of_no_elements_can_be_had(void **state)
     struct table table;
 
     (void)state;
-    assert_true(table_init(&table, &type, something, &error));
+    assert_true(table_init(&table, &type, something, &budget, &error));
     assert_int_equal(table.size, 0);
     assert_true(table_contains(&table, 0, 0));
     table_finish(&table);
@@ -153,9 +155,37 @@ static void finishing_takes_nothing_and_what_is_finished(void **state)
     (void)state;
     table_finish(NULL);
     table_finish(&table);
-    assert_true(table_init(&table, &type, null, &error));
+    assert_true(table_init(&table, &type, null, &budget, &error));
     table_finish(&table);
     table_finish(&table);
+}
+
+static void elements_are_charged_to_the_budget_and_given_back(void **state)
+{
+    struct tabletype type = type_of(4);
+    struct table table;
+
+    (void)state;
+    budget.bytes_max = 10 * sizeof(union slot);
+    assert_true(table_init(&table, &type, null, &budget, &error));
+    assert_int_equal(budget.bytes_used, 4 * sizeof(union slot));
+    assert_true(table_grow(&table, 7, null) == UINT64_MAX);
+    assert_int_equal(table_grow(&table, 6, null), 4);
+    assert_int_equal(budget.bytes_used, 10 * sizeof(union slot));
+    table_finish(&table);
+    assert_int_equal(budget.bytes_used, 0);
+}
+
+static void minimum_beyond_the_budget_is_a_limit_error(void **state)
+{
+    struct tabletype type = type_of(11);
+    struct table table;
+
+    (void)state;
+    budget.bytes_max = 10 * sizeof(union slot);
+    assert_false(table_init(&table, &type, null, &budget, &error));
+    assert_int_equal(error.code, ERROR_LIMIT_TABLE);
+    assert_int_equal(budget.bytes_used, 0);
 }
 
 int main(void)
@@ -168,6 +198,8 @@ int main(void)
         cmocka_unit_test_setup(growing_beyond_the_limit_of_all_tables_is_refused, set_up),
         cmocka_unit_test_setup(minimum_beyond_the_limit_is_a_limit_error, set_up),
         cmocka_unit_test_setup(table_of_no_elements_can_be_had, set_up),
+        cmocka_unit_test_setup(elements_are_charged_to_the_budget_and_given_back, set_up),
+        cmocka_unit_test_setup(minimum_beyond_the_budget_is_a_limit_error, set_up),
         cmocka_unit_test_setup(containment_does_not_wrap, set_up),
         cmocka_unit_test_setup(finishing_takes_nothing_and_what_is_finished, set_up),
     };
