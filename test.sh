@@ -52,19 +52,7 @@ stage() {
 
 # --- packages ------------------------------------------------------------------------------------
 
-# lacks_command PACKAGE COMMAND: prints the package where the command is missing. It may come from
-# elsewhere than the package, so the command is what counts.
-lacks_command() {
-    command -v "$2" >/dev/null 2>&1 || echo "$1"
-}
-
-# lacks_package PACKAGE: the same for what has no command, as libraries.
-lacks_package() {
-    case $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) in
-    *' installed') ;;
-    *) echo "$1" ;;
-    esac
-}
+. tools/packages.sh
 
 missing_packages() {
     lacks_command clang-19 clang-19
@@ -82,30 +70,6 @@ missing_packages() {
     if [ "$mode" = full ]; then
         lacks_command clang-14 clang-14
     fi
-}
-
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        DEBIAN_FRONTEND=noninteractive "$@"
-    else
-        sudo -n DEBIAN_FRONTEND=noninteractive "$@"
-    fi
-}
-
-apt() {
-    as_root apt-get -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 "$@"
-}
-
-# install PACKAGE...: three attempts, since mirrors come and go.
-install() {
-    for attempt in 1 2 3; do
-        if apt update && apt install -y --no-install-recommends "$@"; then
-            return 0
-        fi
-        echo "attempt $attempt failed"
-        sleep $((attempt * 5))
-    done
-    return 1
 }
 
 install_missing() {

@@ -401,7 +401,7 @@ static bool compiler_init(struct compiler *c, struct error *error)
            reserve(&c->module->cells, c->options->code_bytes_max + TRANSLATE_SLACK, error) &&
            reserve(&c->module->origins, size * 24 + ARENA_GRANULE, error) &&
            reserve(&c->module->references, size * 16 + ARENA_GRANULE, error) &&
-           reserve(&c->module->reference_bits, UINT32_MAX, error) &&
+           reserve(&c->module->reference_bits, c->options->code_bytes_max, error) &&
            arena_commit(&c->operand_arena, LIMIT_FRAME_SLOTS * sizeof(struct operand)) &&
            arena_commit(&c->reference_arena, LIMIT_FRAME_SLOTS * sizeof(uint32_t)) &&
            arena_commit(&c->module->origins, ARENA_GRANULE);
