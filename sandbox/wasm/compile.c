@@ -220,7 +220,7 @@ static void reset_function(struct compiler *c, struct code *code, const uint8_t 
     c->flushed = 0;
     c->reference_count = 0;
     c->br_table_count = 0;
-    c->start = c->out;
+    c->start = c->limit = c->out;
     c->origin_cells = PROLOGUE_BYTES;
     c->origin_offset = offset;
     c->instruction.offset = offset;
@@ -426,7 +426,7 @@ static bool compile_module(struct compiler *c)
     c->initialised_log = arena_array(&c->local_arena, LOCALS_EXPANDED,
                                      sizeof *c->initialised_log);
     c->initialised = arena_alloc(&c->local_arena, LOCALS_EXPANDED, 1);
-    c->out = c->limit = c->module->cells.base;
+    c->out = c->module->cells.base;
     c->origin = c->module->origins.base;
     c->origin_limit = c->origin + c->module->origins.used;
     return compile_globals(c) && compile_segments(c) && compile_functions(c);

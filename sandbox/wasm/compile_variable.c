@@ -64,8 +64,11 @@ static void mark_initialised(struct compiler *c, uint32_t localidx)
 }
 
 // How far down local.set looks for operands that are still the local's old value before it rather
-// puts all locals into their homes: keeps translation linear.
-#define PENDING_SCAN_MAX 32u
+// puts all locals into their homes: keeps translation linear, and the moves within the slack.
+#define PENDING_SCAN_MAX 16u
+
+_Static_assert(PENDING_SCAN_MAX * sizeof(struct cell) <= TRANSLATE_SLACK / 2,
+               "saving pending operands needs no reservation");
 
 static void save_pending(struct compiler *c, uint32_t localidx)
 {

@@ -281,12 +281,13 @@ static uint16_t read_opcode(struct reader *reader)
     return opcode;
 }
 
-bool instruction_read(struct reader *reader, const struct type_names *names,
-                      struct instruction *instruction)
+// Everything that the short forms below leave.
+static __attribute__((noinline)) bool read_any(struct reader *reader,
+                                               const struct type_names *names,
+                                               struct instruction *instruction)
 {
     const struct opcode_info *info;
 
-    *instruction = (struct instruction){.offset = reader_offset(reader)};
     instruction->opcode = read_opcode(reader);
     if (instruction->opcode == OPCODE_INVALID)
         return false;
@@ -296,4 +297,65 @@ bool instruction_read(struct reader *reader, const struct type_names *names,
                               info->mnemonic);
     read_immediate(reader, names, instruction);
     return !reader->failed;
+}
+
+// Most instructions of real modules have at most one immediate of one byte, or a memarg of two.
+enum short_form {
+    SHORT_NOT,
+    SHORT_NOTHING,
+    SHORT_INDEX,
+    SHORT_I32,
+    SHORT_MEMARG,
+};
+
+static const uint8_t short_forms[IMMEDIATE_COUNT] = {
+    [IMMEDIATE_NONE] = SHORT_NOTHING,   [IMMEDIATE_LABEL] = SHORT_INDEX,
+    [IMMEDIATE_FUNCTION] = SHORT_INDEX, [IMMEDIATE_LOCAL] = SHORT_INDEX,
+    [IMMEDIATE_GLOBAL] = SHORT_INDEX,   [IMMEDIATE_I32] = SHORT_I32,
+    [IMMEDIATE_MEMARG0] = SHORT_MEMARG, [IMMEDIATE_MEMARG1] = SHORT_MEMARG,
+    [IMMEDIATE_MEMARG2] = SHORT_MEMARG, [IMMEDIATE_MEMARG3] = SHORT_MEMARG,
+};
+
+#define SHORT_BYTES 3 // that must be left to look for a short form
+
+// The number of bytes of the short form at `bytes`, which has put its immediates into the
+// instruction; 0 if it is none.
+static inline size_t read_short(const uint8_t *bytes, uint8_t immediate,
+                                struct instruction *instruction)
+{
+    switch (short_forms[immediate]) {
+    case SHORT_NOTHING:
+        return 1;
+    case SHORT_INDEX:
+        instruction->index = bytes[1];
+        return bytes[1] < 0x80 ? 2 : 0;
+    case SHORT_I32:
+        instruction->bits = (uint32_t)((int32_t)(bytes[1] ^ 0x40) - 0x40);
+        return bytes[1] < 0x80 ? 2 : 0;
+    case SHORT_MEMARG:
+        instruction->alignment = bytes[1];
+        instruction->bits = bytes[2];
+        return bytes[1] < MEMOP_INDEX && bytes[2] < 0x80 ? 3 : 0;
+    default:
+        return 0;
+    }
+}
+
+bool instruction_read(struct reader *reader, const struct type_names *names,
+                      struct instruction *instruction)
+{
+    *instruction = (struct instruction){.offset = reader_offset(reader)};
+    if (reader_remaining(reader) >= SHORT_BYTES) {
+        uint16_t opcode = opcode_of_byte[*reader->cursor];
+        if (opcode != OPCODE_INVALID && opcode_info[opcode].feature == FEATURE_CORE) {
+            size_t length =
+                read_short(reader->cursor, opcode_info[opcode].immediate, instruction);
+            if (length != 0) {
+                instruction->opcode = opcode;
+                reader->cursor += length;
+                return true;
+            }
+        }
+    }
+    return read_any(reader, names, instruction);
 }

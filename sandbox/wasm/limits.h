@@ -32,6 +32,7 @@
 /* One function. */
 #define LIMIT_FRAME_SLOTS 65536u /* parameters, locals, header and operands; slots are 16-bit fields */
 #define LIMIT_BLOCK_DEPTH 1000000u
+#define LIMIT_FUNCTION_CODE_BYTES (1024u * 1024 * 1024) /* of cells; displacements are 32 bits */
 
 /* Tables; memories are limited by pages of their address type and by engine_config. */
 #define LIMIT_TABLE_ELEMENTS 10000000u

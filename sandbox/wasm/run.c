@@ -66,8 +66,8 @@ static void dispatch(const uint8_t *pc, uint64_t *fp, struct instance *in)
     (*(handler *const *)(const void *)pc)(pc, fp, in->memory_base, 0, in, 0, 0);
 }
 #else
-// In the handlers' section, so that an interruption ends the run here as well.
-HANDLER_SECTION static void dispatch(const uint8_t *pc, uint64_t *fp, struct instance *in)
+// In the handlers' section, so that an interruption ends the run here as well: never inlined.
+HANDLER_SECTION static __attribute__((noinline)) void dispatch(const uint8_t *pc, uint64_t *fp, struct instance *in)
 {
     struct registers registers = {fp, in->memory_base, 0, in, 0, 0};
 

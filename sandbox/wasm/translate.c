@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/wasm/translate.h"
 
+// Makes more of the cells' arena accessible, in steps that grow with what is there, so that few
+// system calls are made.
+static bool grow_cells(struct compiler *c, uint64_t needed)
+{
+    uint64_t maximum = c->options->code_bytes_max, wanted = needed + needed / 4;
+
+    if (wanted > maximum)
+        wanted = maximum;
+    if (needed > maximum || !arena_commit(&c->module->cells, wanted))
+        return compile_fail(c, ERROR_LIMIT_CODE, "cells would take more than %llu bytes",
+                            (unsigned long long)maximum);
+    return true;
+}
+
 bool reserve_cells(struct compiler *c, uint64_t bytes)
 {
-    struct arena *cells = &c->module->cells;
-    uint64_t needed = (uint64_t)(c->out - cells->base) + bytes + TRANSLATE_SLACK;
+    const struct arena *cells = &c->module->cells;
+    uint64_t function_bytes = code_offset(c) + bytes + TRANSLATE_SLACK;
+    uint64_t needed = (uint64_t)(c->start - cells->base) + function_bytes;
 
-    if (c->out + bytes + TRANSLATE_SLACK <= c->limit)
-        return true;
-    // In steps that grow with what is there, so that few system calls are made.
-    uint64_t wanted = needed + needed / 4;
-    if (wanted > c->options->code_bytes_max)
-        wanted = c->options->code_bytes_max;
-    if (needed > c->options->code_bytes_max || !arena_commit(cells, wanted))
-        return compile_fail(c, ERROR_LIMIT_CODE, "cells would take more than %llu bytes",
-                            (unsigned long long)c->options->code_bytes_max);
-    c->limit = cells->base + wanted;
+    if (function_bytes > LIMIT_FUNCTION_CODE_BYTES)
+        return compile_fail(c, ERROR_LIMIT_CODE, "cells of a function would take more than %u bytes",
+                            LIMIT_FUNCTION_CODE_BYTES);
+    if (needed > cells->used && !grow_cells(c, needed))
+        return false;
+    uint64_t usable = cells->used - (uint64_t)(c->start - cells->base);
+    c->limit = c->start +
+               (usable < LIMIT_FUNCTION_CODE_BYTES ? usable : LIMIT_FUNCTION_CODE_BYTES);
     return true;
 }
 
@@ -108,7 +121,7 @@ void materialise(struct compiler *c, struct operand *operand)
 
 void materialise_top(struct compiler *c, uint32_t count)
 {
-    if (!reserve_cells(c, count * 24ull))
+    if (count == 0 || !reserve_cells(c, count * 24ull))
         return;
     for (uint32_t i = count; i > 0; i--)
         materialise(c, c->top - i);

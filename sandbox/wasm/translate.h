@@ -122,7 +122,6 @@ struct compiler {
     uint8_t *start; // of the function's cells
     uint8_t *out;   // next cell
     uint8_t *limit; // cells may be written below this without asking
-    uint8_t *memory_base; // of the cells arena, and how much of it may be used
     struct cell *last; // last emitted cell; NULL after a label
     uint32_t header;       // slot of the return pc
     uint32_t operand_base; // slot of the operand stack's first home
@@ -173,8 +172,14 @@ void pop_all(struct compiler *c, const valtype *types, uint32_t count);
 // missing ones count as fitting.
 bool check_top(struct compiler *c, const valtype *types, uint32_t count);
 
-// The signature's letter as a type.
-valtype letter_type(char letter);
+// The signature's letter as a type; addresses are those of 32-bit memories so far.
+static inline valtype letter_type(char letter)
+{
+    static const uint8_t types[] = {['a'] = VALKIND_I32, ['i'] = VALKIND_I32, ['I'] = VALKIND_I64,
+                                    ['f'] = VALKIND_F32, ['F'] = VALKIND_F64, ['v'] = VALKIND_V128};
+
+    return types[(uint8_t)letter];
+}
 // Checks and, in dead code, applies a fixed signature. False: error, or dead and done with.
 bool check_signature(struct compiler *c, const struct opcode_info *info);
 

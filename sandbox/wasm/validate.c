@@ -104,22 +104,6 @@ bool check_top(struct compiler *c, const valtype *types, uint32_t count)
     return true;
 }
 
-valtype letter_type(char letter)
-{
-    switch (letter) {
-    case 'I':
-        return VALTYPE_I64;
-    case 'f':
-        return VALTYPE_F32;
-    case 'F':
-        return VALTYPE_F64;
-    case 'v':
-        return VALTYPE_V128;
-    default: // i, and a: only 32-bit memories so far
-        return VALTYPE_I32;
-    }
-}
-
 // Dead code: types only, from a stack that may be polymorphic.
 static bool apply_signature_dead(struct compiler *c, const struct opcode_info *info)
 {
