@@ -445,12 +445,7 @@ static bool emit_br_table(struct compiler *c, uint32_t count)
     materialise_top(c, count); // for the stubs
     if (!reserve_cells(c, 24ull + c->instruction.count * 4ull))
         return false;
-    uint32_t slot = operand_slot(c, index);
-    bool in_accumulator = operand_in_accumulator(c, index);
-    if (in_accumulator)
-        consume_accumulator(c, index);
-    struct cell *cell = emit(c, in_accumulator ? OPERATION_BR_TABLE_R : OPERATION_BR_TABLE_S);
-    cell->a = (uint16_t)slot;
+    struct cell *cell = emit_with(c, index, OPERATION_BR_TABLE_S, OPERATION_BR_TABLE_R);
     cell->imm = c->instruction.count;
     uint32_t table = code_offset(c);
     c->out += (c->instruction.count + 2) / 2 * 8;

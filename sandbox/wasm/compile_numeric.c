@@ -149,30 +149,11 @@ static struct cell *emit_compare(struct compiler *c, uint32_t base)
     return emit_pair(c, base, &pair);
 }
 
-static struct cell *emit_unary(struct compiler *c, uint32_t base)
-{
-    struct operand *operand = c->top - 1;
-    uint32_t slot = operand_slot(c, operand);
-    bool in_accumulator = operand_in_accumulator(c, operand);
-
-    if (in_accumulator)
-        consume_accumulator(c, operand);
-    struct cell *cell = emit(c, base + (in_accumulator ? 2u : 0u));
-    cell->a = (uint16_t)slot;
-    return cell;
-}
-
-// eqz is the comparison with 0; of a comparison, the opposite one.
+// eqz is the comparison with 0.
 static struct cell *emit_eqz(struct compiler *c, uint32_t base)
 {
-    struct operand *operand = c->top - 1;
-    uint32_t slot = operand_slot(c, operand);
-    bool in_accumulator = operand_in_accumulator(c, operand);
+    struct cell *cell = emit_with(c, c->top - 1, base + 2u * FORM_SI, base + 2u * FORM_RI);
 
-    if (in_accumulator)
-        consume_accumulator(c, operand);
-    struct cell *cell = emit(c, base + 2u * (in_accumulator ? FORM_RI : FORM_SI));
-    cell->a = (uint16_t)slot;
     cell->imm = 0;
     return cell;
 }
@@ -187,7 +168,7 @@ static struct cell *emit_numeric(struct compiler *c, const struct numeric_operat
     case FAMILY_COMPARE:
         return emit_compare(c, operation->base);
     case FAMILY_UNARY:
-        return emit_unary(c, operation->base);
+        return emit_with(c, c->top - 1, operation->base, operation->base + 2u);
     default:
         return emit_eqz(c, c->instruction.opcode == OPCODE_I32_EQZ ? OPERATION_I32_EQ_SS
                                                                    : OPERATION_I64_EQ_SS);
@@ -202,6 +183,7 @@ static bool compile_arithmetic(struct compiler *c, const struct numeric_operatio
         return !compile_failed(c);
     valtype result = letter_type(info->signature[info->parameter_count + 1]);
     struct operand *destination = c->top - info->parameter_count;
+    // Of a comparison, eqz is the opposite one.
     bool done = c->instruction.opcode == OPCODE_I32_EQZ && invert_compare(c);
     if (!done) {
         struct cell *cell = emit_numeric(c, operation);

@@ -181,19 +181,11 @@ static void emit_global_set(struct compiler *c, valtype type, uint32_t globalidx
     static const uint16_t from_accumulator[] = {OPERATION_GLOBAL_SET_INTEGER_R,
                                                 OPERATION_GLOBAL_SET_F32_R,
                                                 OPERATION_GLOBAL_SET_F64_R};
-    struct operand *value = c->top - 1;
-    uint32_t slot = operand_slot(c, value);
-    struct cell *cell;
+    uint16_t from_slot =
+        type == VALTYPE_F32 ? OPERATION_GLOBAL_SET_F32_S : OPERATION_GLOBAL_SET_64_S;
 
-    if (operand_in_accumulator(c, value)) {
-        consume_accumulator(c, value);
-        cell = emit(c, from_accumulator[accumulator_class(type)]);
-    } else {
-        cell = emit(c, type == VALTYPE_F32 ? OPERATION_GLOBAL_SET_F32_S
-                                           : OPERATION_GLOBAL_SET_64_S);
-        cell->a = (uint16_t)slot;
-    }
-    cell->imm = globalidx;
+    emit_with(c, c->top - 1, from_slot, from_accumulator[accumulator_class(type)])->imm =
+        globalidx;
 }
 
 bool compile_global_set(struct compiler *c)
@@ -244,14 +236,8 @@ bool compile_ref_is_null(struct compiler *c)
         return compile_fail(c, ERROR_TYPE_MISMATCH, "ref.is_null needs a reference");
     if (c->dead)
         return push(c, VALTYPE_I32);
-    struct operand *operand = c->top++;
-    uint32_t slot = operand_slot(c, operand);
-    bool in_accumulator = operand_in_accumulator(c, operand);
-    if (in_accumulator)
-        consume_accumulator(c, operand);
-    struct cell *cell =
-        emit(c, OPERATION_I64_EQ_SS + 2u * (in_accumulator ? FORM_RI : FORM_SI));
-    cell->a = (uint16_t)slot;
+    struct cell *cell = emit_with(c, c->top++, OPERATION_I64_EQ_SS + 2u * FORM_SI,
+                                  OPERATION_I64_EQ_SS + 2u * FORM_RI);
     cell->imm = 0;
     c->before_compare = c->trackers[ACCUMULATOR_INTEGER];
     c->top--;

@@ -134,6 +134,19 @@ uint32_t operand_slot(struct compiler *c, struct operand *operand)
     return place_slot(c, operand);
 }
 
+struct cell *emit_with(struct compiler *c, struct operand *operand, uint32_t from_slot,
+                       uint32_t from_accumulator)
+{
+    uint32_t slot = operand_slot(c, operand);
+    bool in_accumulator = operand_in_accumulator(c, operand);
+
+    if (in_accumulator)
+        consume_accumulator(c, operand);
+    struct cell *cell = emit(c, in_accumulator ? from_accumulator : from_slot);
+    cell->a = (uint16_t)slot;
+    return cell;
+}
+
 void flush_locals(struct compiler *c)
 {
     uint32_t height = operand_height(c);
@@ -289,12 +302,7 @@ uint32_t emit_condition(struct compiler *c, bool if_true)
 
     if (!fuse_condition(c, if_true)) {
         uint32_t base = if_true ? OPERATION_BR_I32_NE_SS : OPERATION_BR_I32_EQ_SS;
-        uint32_t slot = operand_slot(c, condition);
-        bool in_accumulator = operand_in_accumulator(c, condition);
-        if (in_accumulator)
-            consume_accumulator(c, condition);
-        struct cell *cell = emit(c, base + (in_accumulator ? FORM_RI : FORM_SI));
-        cell->a = (uint16_t)slot;
+        struct cell *cell = emit_with(c, condition, base + FORM_SI, base + FORM_RI);
         cell->b = 0;
     }
     uint32_t field = (uint32_t)((uint8_t *)&c->last->displacement - c->start);

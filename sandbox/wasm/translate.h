@@ -264,6 +264,11 @@ static inline bool operand_in_accumulator(const struct compiler *c, const struct
 // Uses the operand through the accumulator: its producer may drop the store.
 void consume_accumulator(struct compiler *c, const struct operand *operand);
 
+// Emits the operation that takes its one operand from where that is: the slot, in field a, or the
+// accumulator.
+struct cell *emit_with(struct compiler *c, struct operand *operand, uint32_t from_slot,
+                       uint32_t from_accumulator);
+
 // Puts the operand into its home, so that its value is where all paths expect it.
 void materialise(struct compiler *c, struct operand *operand);
 void materialise_top(struct compiler *c, uint32_t count);
