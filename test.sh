@@ -190,7 +190,7 @@ variant() {
     variant_folder=$(folder_of "$1")
     shift 3
     if ! stage "$variant_name-setup" configure "$variant_folder" "$variant_compiler" "$@" ||
-        ! stage "$variant_name-build" ninja -C "$variant_folder"; then
+        ! stage "$variant_name-build" ninja -C "$variant_folder" all meson-test-prereq; then
         count 0 1 0
         return 0
     fi
