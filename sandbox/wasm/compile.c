@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/wasm/compile.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "sandbox/wasm/translate.h"
@@ -109,6 +110,7 @@ static bool record_origin(struct compiler *c)
 {
     uint32_t cells = code_offset(c);
 
+    assert(c->out <= c->limit); // what was not reserved was within the slack
     if (cells == c->origin_cells)
         return true;
     if (c->origin_limit - c->origin < ORIGIN_BYTES_MAX && !reserve_origin(c))

@@ -370,5 +370,6 @@ void module_finish(struct module *module)
     arena_finish(&module->cells);
     arena_finish(&module->origins);
     arena_finish(&module->references);
+    arena_finish(&module->reference_bits);
     *module = (struct module){.size = 0};
 }
