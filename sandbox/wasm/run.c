@@ -85,12 +85,12 @@ static void run_guarded(struct run *run, const uint8_t *pc, uint64_t *fp, struct
 
 static void begin_run(struct store *store, struct run *run)
 {
-    *run = (struct run){.outer = store->run, .stack_top = store->stack_top};
-    if (!run->outer) {
+    *run = (struct run){
+        .outer = store->run, .outer_store = trap_store, .stack_top = store->stack_top};
+    if (!run->outer)
         store->interrupted = 0;
-        trap_store = store;
-    }
     store->run = run;
+    trap_store = store; // a host function may have come here from another store's run
     store->run_depth++;
     store->trap = TRAP_NONE;
     store->trap_pc = NULL;
@@ -104,8 +104,7 @@ static enum trap_code end_run(struct store *store, struct run *run)
     store->run = run->outer;
     store->run_depth--;
     store->stack_top = run->stack_top;
-    if (!run->outer)
-        trap_store = NULL;
+    trap_store = run->outer_store;
     if (code == TRAP_INTERRUPTED)
         store->interrupted = 0;
     store->trap = TRAP_NONE;

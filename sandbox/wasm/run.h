@@ -15,6 +15,7 @@
 struct run {
     sigjmp_buf landing; // where faults and interruptions end it
     struct run *outer;
+    struct store *outer_store; // of the run in this thread that this one is inside, perhaps another
     union slot *stack_top; // to be restored
 };
 
