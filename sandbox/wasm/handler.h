@@ -43,6 +43,7 @@ typedef HANDLER_CONVENTION void handler(HANDLER_STATE);
 #define HANDLER_PROTOTYPE(name_) HANDLER_CONVENTION void name_(HANDLER_STATE)
 #define HANDLER_FUNCTION(name_) HANDLER_CONVENTION void name_(HANDLER_STATE)
 #define ENTER
+// Ends the handler: the state goes on in another one.
 #define CONTINUE_WITH(handler_) TAIL_CALL(handler_)(pc, fp, mem, r0, in, d0, s0)
 #define LEAVE return
 
@@ -70,6 +71,11 @@ typedef const uint8_t *handler(const uint8_t *pc, struct registers *registers);
     __attribute__((unused)) double d0 = registers->d0;                                            \
     __attribute__((unused)) float s0 = registers->s0
 #define SAVE_STATE *registers = (struct registers){fp, mem, r0, in, d0, s0}
+#define CONTINUE_WITH(handler_)                                                                   \
+    do {                                                                                          \
+        SAVE_STATE;                                                                               \
+        return (handler_)(pc, registers);                                                         \
+    } while (0)
 #define LEAVE return NULL
 
 #endif
@@ -91,11 +97,6 @@ struct fixed_cell {
         pc = (target_);                                                                           \
         CONTINUE_WITH(*(handler *const *)(const void *)pc);                                       \
     } while (0)
-#define SLOW(here_, name_)                                                                        \
-    do {                                                                                          \
-        pc = (here_);                                                                             \
-        CONTINUE_WITH(slow_##name_);                                                              \
-    } while (0)
 #else
 #define GO(target_)                                                                               \
     do {                                                                                          \
@@ -103,13 +104,12 @@ struct fixed_cell {
         SAVE_STATE;                                                                               \
         return pc;                                                                                \
     } while (0)
+#endif
 #define SLOW(here_, name_)                                                                        \
     do {                                                                                          \
         pc = (here_);                                                                             \
-        SAVE_STATE;                                                                               \
-        return slow_##name_(pc, registers);                                                       \
+        CONTINUE_WITH(slow_##name_);                                                              \
     } while (0)
-#endif
 
 // Keeps the compiler from making a loop a call of memset.
 #define KEEP_LOOP __asm__ volatile("" ::: "memory")

@@ -290,36 +290,12 @@ enum trap_code instance_memory_init(struct instance *instance, uint32_t memidx, 
 
 /* The registry: an array in order of arrival, and a hash table of indices into it. */
 
-// Both halves of the 128-bit product, which depend on all bits of `word` and `key`.
-static uint64_t hash_word(uint64_t word, uint64_t key)
-{
-    unsigned __int128 product = (unsigned __int128)(word ^ key) * 0x9e3779b97f4a7c15u;
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t hash_name(uint64_t hash, struct name name)
-{
-    uint32_t i = 0;
-
-    hash = hash_word(hash, name.length);
-    while (i < name.length) {
-        uint32_t part = (uint32_t)smaller(name.length - i, sizeof(uint64_t));
-        uint64_t word = 0;
-
-        memcpy(&word, name.bytes + i, part);
-        hash = hash_word(hash, word);
-        i += part;
-    }
-    return hash;
-}
-
-// Keyed with an address, which a guest does not know (ASLR): it cannot choose names that collide.
 static uint32_t registry_hash(const struct store *store, struct name module, struct name name)
 {
-    uint64_t key = hash_word((uintptr_t)store->registry.base, (uintptr_t)store->arena.base);
+    const struct hash_key *key = &store->types.key;
+    uint64_t hash = hash_bytes(key, key->start, module.bytes, module.length);
 
-    return (uint32_t)hash_name(hash_name(key, module), name);
+    return (uint32_t)hash_bytes(key, hash, name.bytes, name.length);
 }
 
 static struct registered *registry_entries(const struct store *store)

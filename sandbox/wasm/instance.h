@@ -173,7 +173,7 @@ enum trap_code instance_memory_init(struct instance *instance, uint32_t memidx, 
 
 /*
  * Adds an external to the registry, in place of an older one of the same names. The names are
- * copied. Constant time but for the growth of the hash table, whose hash is keyed with addresses:
+ * copied. Constant time but for the growth of the hash table, whose hash is keyed:
  * a module may have a million imports, and a guest may choose the names.
  */
 bool store_register(struct store *store, struct name module, struct name name,

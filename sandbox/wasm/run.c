@@ -16,6 +16,14 @@ HANDLER(run_halt)
     LEAVE;
 }
 
+HANDLER(run_resume)
+{
+    ENTER;
+    if (in->store->interrupted)
+        TRAP(pc, INTERRUPTED);
+    NEXT(0);
+}
+
 HANDLER(run_link)
 {
     ENTER;
@@ -57,20 +65,25 @@ void run_landing(uintptr_t trap_code)
     struct store *store = trap_store;
 
     store->trap = (enum trap_code)trap_code;
+    // The runs around this one are to end as well, whatever a host function makes of its end.
+    if (trap_code == TRAP_INTERRUPTED)
+        store->interrupted = 1;
     siglongjmp(store->run->landing, 1);
 }
 
 #if PINFOLD_DISPATCH_TAIL
 static void dispatch(const uint8_t *pc, uint64_t *fp, struct instance *in)
 {
-    (*(handler *const *)(const void *)pc)(pc, fp, in->memory_base, 0, in, 0, 0);
+    run_resume(pc, fp, in->memory_base, 0, in, 0, 0);
 }
 #else
 // In the handlers' section, so that an interruption ends the run here as well: never inlined.
-HANDLER_SECTION static __attribute__((noinline)) void dispatch(const uint8_t *pc, uint64_t *fp, struct instance *in)
+HANDLER_SECTION static __attribute__((noinline)) void dispatch(const uint8_t *pc, uint64_t *fp,
+                                                               struct instance *in)
 {
     struct registers registers = {fp, in->memory_base, 0, in, 0, 0};
 
+    pc = run_resume(pc, &registers);
     while (pc)
         pc = (*(handler *const *)(const void *)pc)(pc, &registers);
 }
@@ -105,8 +118,6 @@ static enum trap_code end_run(struct store *store, struct run *run)
     store->run_depth--;
     store->stack_top = run->stack_top;
     trap_store = run->outer_store;
-    if (code == TRAP_INTERRUPTED)
-        store->interrupted = 0;
     store->trap = TRAP_NONE;
     return code;
 }

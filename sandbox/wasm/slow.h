@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The out-of-line operations: functions with the state of a handler, reached by SLOW. Included by
-// handler.h, which has the macros; on return of whatever they call they look for an interruption.
+// handler.h, which has the macros. They go on through run_resume, a handler, which looks for an
+// interruption that met them: one that comes after its look meets a handler.
 #pragma once
 
 // Ends a slow function: the cell at pc is done.
 #define SLOW_NEXT(length_)                                                                        \
     do {                                                                                          \
-        if (__builtin_expect(in->store->interrupted, 0))                                          \
-            TRAP(pc, INTERRUPTED);                                                                \
-        GO(pc + (length_));                                                                       \
+        pc += (length_);                                                                          \
+        CONTINUE_WITH(run_resume);                                                                \
     } while (0)
 
 // run.c. r0 is the trap's code, pc the cell that trapped.
@@ -41,6 +41,7 @@ HANDLER_PROTOTYPE(slow_table_init);
 HANDLER_PROTOTYPE(slow_elem_drop);
 
 // run.c: handlers of cells that no translation emits.
+HANDLER_PROTOTYPE(run_resume);        // behind every slow function, and at the start of a run
 HANDLER_PROTOTYPE(run_link);          // first cell of a function that is not linked
 HANDLER_PROTOTYPE(run_halt);          // return pc of an outermost frame
 HANDLER_PROTOTYPE(run_return_across); // return pc of a call into another instance

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "sandbox/wasm/limits.h"
 
@@ -24,7 +23,6 @@ struct bucket {
     uint32_t first_plus_one; // canonical number of the group's first type, plus 1; 0: empty
 };
 
-__extension__ typedef unsigned __int128 uint128;
 
 static struct bucket *buckets_of(const struct type_store *store)
 {
@@ -34,19 +32,6 @@ static struct bucket *buckets_of(const struct type_store *store)
 static struct deftype *deftypes_of(const struct type_store *store)
 {
     return (struct deftype *)(void *)store->types.base;
-}
-
-// The process's random bytes seed the hash: nothing the store gives out depends on it, and without
-// it a module could make all its types collide.
-static void seed_hash(struct type_store *store)
-{
-    const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM); // 16 bytes, or NULL
-
-    store->seeds[0] = 0x9e3779b97f4a7c15u;
-    store->seeds[1] = 0xd1b54a32d192ed03u;
-    if (random != NULL)
-        memcpy(store->seeds, random, sizeof store->seeds);
-    store->seeds[1] |= 1;
 }
 
 static size_t words_reserve(uint32_t types_max)
@@ -70,8 +55,7 @@ bool type_store_init(struct type_store *store, uint32_t types_max, struct error 
 {
     // So that canonical numbers are neither group members' nor too large for a valtype.
     assert(types_max < TYPE_GROUP_MEMBER);
-    *store = (struct type_store){.count_max = types_max};
-    seed_hash(store);
+    *store = (struct type_store){.count_max = types_max, .key = hash_key_of_process()};
     if (arena_init(&store->types, (size_t)types_max * sizeof(struct deftype), error) &&
         arena_init(&store->words, words_reserve(types_max), error) &&
         arena_init(&store->table, table_reserve(types_max), error))
@@ -88,16 +72,9 @@ void type_store_finish(struct type_store *store)
     *store = (struct type_store){.count = 0};
 }
 
-static uint64_t fold(uint64_t left, uint64_t right)
-{
-    uint128 product = (uint128)left * right;
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static uint64_t mix(const struct type_store *store, uint64_t state, uint32_t first, uint32_t second)
 {
-    return fold(state ^ ((uint64_t)first << 32 | second), store->seeds[1]) ^ store->seeds[0];
+    return hash_word(&store->key, state, (uint64_t)first << 32 | second);
 }
 
 static uint64_t hash_type(const struct type_store *store, uint64_t state,
@@ -118,7 +95,7 @@ static uint64_t hash_type(const struct type_store *store, uint64_t state,
 static uint32_t hash_group(const struct type_store *store, const struct deftype *group,
                            uint32_t count)
 {
-    uint64_t state = mix(store, store->seeds[0], count, 0);
+    uint64_t state = mix(store, store->key.start, count, 0);
 
     for (uint32_t i = 0; i < count; i++)
         state = hash_type(store, state, &group[i]);

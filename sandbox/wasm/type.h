@@ -16,6 +16,7 @@
 
 #include "sandbox/base/arena.h"
 #include "sandbox/base/error.h"
+#include "sandbox/base/hash.h"
 
 enum valkind {
     VALKIND_BOTTOM, /* the type below all others, met in unreachable code only */
@@ -113,7 +114,7 @@ struct type_store {
     uint32_t count_max;
     uint32_t table_size; /* a power of two, or 0 before the first type */
     uint32_t group_count;
-    uint64_t seeds[2]; /* of the hash: a module must not be able to aim at one bucket */
+    struct hash_key key; /* a module must not be able to aim at one bucket */
 };
 
 /* Reserves the store's address ranges; at most types_max defined types. */

@@ -53,30 +53,22 @@ static bool index_valid(struct checker *v, enum external_kind kind, uint32_t ind
     return index < counts[kind] || error_set(v->error, codes[kind], offset, "%u", index);
 }
 
-static uint64_t name_hash(struct name name)
-{
-    uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
-
-    for (uint32_t i = 0; i < name.length; i++)
-        hash = (hash ^ name.bytes[i]) * 0x100000001b3u;
-    return hash ^ hash >> 32;
-}
-
 static bool same_name(struct name left, struct name right)
 {
     return left.length == right.length && memcmp(left.bytes, right.bytes, left.length) == 0;
 }
 
-// Export names must differ. A hash table of twice their number; a module that makes its own names
-// collide pays for it with its own loading time, which is bounded by the caller.
+// Export names must differ. A hash table of twice their number.
 static bool names_differ(struct checker *v, uint32_t *slots, uint64_t mask)
 {
     const struct module *module = v->module;
+    const struct hash_key *key = &v->store->key;
 
     for (uint32_t i = 0; i < module->export_count; i++) {
-        uint64_t at = name_hash(module->exports[i].name) & mask;
+        struct name name = module->exports[i].name;
+        uint64_t at = hash_bytes(key, key->start, name.bytes, name.length) & mask;
         for (; slots[at] != 0; at = (at + 1) & mask) {
-            if (same_name(module->exports[slots[at] - 1].name, module->exports[i].name))
+            if (same_name(module->exports[slots[at] - 1].name, name))
                 return error_set(v->error, ERROR_DUPLICATE_EXPORT_NAME,
                                  module->exports[i].offset, NULL);
         }
