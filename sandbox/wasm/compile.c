@@ -136,9 +136,9 @@ static bool compile_instruction(struct compiler *c)
                             opcode_info[opcode].mnemonic);
     if (c->options->metered && c->control->fuel_cost != UINT32_MAX)
         c->control->fuel_cost++;
-    compile_function *function =
-        numeric_operation[opcode].family != FAMILY_OTHER ? compile_numeric
-                                                         : compile_context[opcode];
+    compile_function *function = numeric_operation[opcode].family != FAMILY_OTHER
+                                     ? compile_numeric
+                                     : compile_context[opcode];
     return function(c) && !compile_failed(c) && record_origin(c);
 }
 
@@ -149,8 +149,7 @@ static bool compile_expression(struct compiler *c)
             return false;
     }
     if (!reader_done(&c->reader))
-        return reader_fail(&c->reader, ERROR_END_OPCODE_EXPECTED,
-                           "the body goes on after its end");
+        return reader_fail(&c->reader, ERROR_END_OPCODE_EXPECTED, "the body goes on after its end");
     return true;
 }
 
@@ -425,8 +424,7 @@ static bool compile_module(struct compiler *c)
     c->groups = (struct local_group *)(void *)c->group_arena.base;
     c->reference_heights = (uint32_t *)(void *)c->reference_arena.base;
     c->local_types = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->local_types);
-    c->initialised_log = arena_array(&c->local_arena, LOCALS_EXPANDED,
-                                     sizeof *c->initialised_log);
+    c->initialised_log = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->initialised_log);
     c->initialised = arena_alloc(&c->local_arena, LOCALS_EXPANDED, 1);
     c->out = c->module->cells.base;
     c->origin = c->module->origins.base;
@@ -443,8 +441,8 @@ bool module_compile(struct module *module, const struct type_store *store,
                          .names = {module->types, module->type_count},
                          .reader = {.error = error}};
 
-    bool done = module_validate(module, store, error) && compiler_init(&c, error) &&
-                compile_module(&c);
+    bool done =
+        module_validate(module, store, error) && compiler_init(&c, error) && compile_module(&c);
     if (!done && error->code == ERROR_NONE)
         error_set(error, ERROR_LIMIT_MEMORY, 0, NULL);
     compiler_finish(&c);

@@ -45,7 +45,8 @@ static bool memidx_valid(struct compiler *c, uint32_t memidx)
 
 static bool tableidx_valid(struct compiler *c, uint32_t tableidx)
 {
-    return tableidx < c->module->table_count || compile_fail(c, ERROR_UNKNOWN_TABLE, "%u", tableidx);
+    return tableidx < c->module->table_count ||
+           compile_fail(c, ERROR_UNKNOWN_TABLE, "%u", tableidx);
 }
 
 static bool dataidx_valid(struct compiler *c, uint32_t dataidx)

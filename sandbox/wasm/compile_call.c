@@ -93,8 +93,8 @@ bool compile_call_indirect(struct compiler *c)
     bool in_accumulator = operand_in_accumulator(c, index);
     if (in_accumulator)
         consume_accumulator(c, index);
-    struct cell *cell = emit_call(c, in_accumulator ? OPERATION_CALL_INDIRECT_R
-                                                    : OPERATION_CALL_INDIRECT_S, type);
+    struct cell *cell =
+        emit_call(c, in_accumulator ? OPERATION_CALL_INDIRECT_R : OPERATION_CALL_INDIRECT_S, type);
     if (!cell)
         return false;
     cell->b = (uint16_t)slot;

@@ -65,8 +65,8 @@ bool control_push(struct compiler *c, uint16_t opcode)
     struct control *control = c->control ? c->control + 1 : c->controls;
 
     if (control - c->controls > LIMIT_BLOCK_DEPTH ||
-        !arena_commit(&c->control_arena, (size_t)((uint8_t *)(control + 1) -
-                                                 (uint8_t *)c->controls)))
+        !arena_commit(&c->control_arena,
+                      (size_t)((uint8_t *)(control + 1) - (uint8_t *)c->controls)))
         return compile_fail(c, ERROR_LIMIT_NESTING, "more than %u blocks", LIMIT_BLOCK_DEPTH);
     if (opcode != OPCODE_INVALID && !block_type(c, control))
         return false;
@@ -205,8 +205,9 @@ bool compile_else(struct compiler *c)
 static bool check_missing_else(struct compiler *c, const struct control *control)
 {
     if (control->parameter_count != control->result_count)
-        return compile_fail(c, ERROR_TYPE_MISMATCH, "if without else has other results than "
-                                                    "parameters");
+        return compile_fail(c, ERROR_TYPE_MISMATCH,
+                            "if without else has other results than "
+                            "parameters");
     for (uint32_t i = 0; i < control->result_count; i++) {
         if (!valtype_matches(c->store, control->parameters[i], control->results[i]))
             return compile_fail(c, ERROR_TYPE_MISMATCH, "if without else changes a type");

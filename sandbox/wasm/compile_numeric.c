@@ -13,8 +13,7 @@ enum form_place {
 // Can the constant stand in the cell? i64 immediates are sign-extended from 32 bits.
 static bool fits_immediate(const struct operand *operand)
 {
-    return operand->type != VALTYPE_I64 ||
-           (int64_t)operand->value == (int32_t)operand->value;
+    return operand->type != VALTYPE_I64 || (int64_t)operand->value == (int32_t)operand->value;
 }
 
 static enum form_place place_of(const struct compiler *c, const struct operand *operand)

@@ -46,8 +46,7 @@ bool compile_local_get(struct compiler *c)
     uint32_t localidx = c->instruction.index;
     valtype type = local_type(c, localidx);
 
-    if (compile_failed(c) ||
-        !push_operand(c, &(struct operand){type, OPERAND_LOCAL, localidx}))
+    if (compile_failed(c) || !push_operand(c, &(struct operand){type, OPERAND_LOCAL, localidx}))
         return false;
     if (localidx >= c->parameter_count &&
         (localidx >= LOCALS_EXPANDED || !c->initialised[localidx]) && !c->dead)
@@ -178,14 +177,12 @@ bool compile_global_get(struct compiler *c)
 
 static void emit_global_set(struct compiler *c, valtype type, uint32_t globalidx)
 {
-    static const uint16_t from_accumulator[] = {OPERATION_GLOBAL_SET_INTEGER_R,
-                                                OPERATION_GLOBAL_SET_F32_R,
-                                                OPERATION_GLOBAL_SET_F64_R};
+    static const uint16_t from_accumulator[] = {
+        OPERATION_GLOBAL_SET_INTEGER_R, OPERATION_GLOBAL_SET_F32_R, OPERATION_GLOBAL_SET_F64_R};
     uint16_t from_slot =
         type == VALTYPE_F32 ? OPERATION_GLOBAL_SET_F32_S : OPERATION_GLOBAL_SET_64_S;
 
-    emit_with(c, c->top - 1, from_slot, from_accumulator[accumulator_class(type)])->imm =
-        globalidx;
+    emit_with(c, c->top - 1, from_slot, from_accumulator[accumulator_class(type)])->imm = globalidx;
 }
 
 bool compile_global_set(struct compiler *c)

@@ -45,17 +45,17 @@ bool engine_load(struct engine *engine, const uint8_t *bytes, size_t size, struc
                  struct error *error) MUST_CHECK;
 
 /* Decodes only: for tools that look at a module. */
-bool engine_decode(struct engine *engine, const uint8_t *bytes, size_t size,
-                   struct module **module, struct error *error) MUST_CHECK;
+bool engine_decode(struct engine *engine, const uint8_t *bytes, size_t size, struct module **module,
+                   struct error *error) MUST_CHECK;
 
 /*
- * Instantiates with imports from the registry, in the specification's order of effects, and runs the
- * start function. OUTCOME_ERROR: unlinkable or out of a limit. OUTCOME_TRAP: an active segment or
- * the start function trapped; what was written before stays. `instance` is set only on OUTCOME_OK.
+ * Instantiates with imports from the registry, in the specification's order of effects, and runs
+ * the start function. OUTCOME_ERROR: unlinkable or out of a limit. OUTCOME_TRAP: an active segment
+ * or the start function trapped; what was written before stays. `instance` is set only on
+ * OUTCOME_OK.
  */
 enum outcome engine_instantiate(struct engine *engine, struct module *module,
-                                struct instance **instance, struct trap *trap,
-                                struct error *error);
+                                struct instance **instance, struct trap *trap, struct error *error);
 
 /*
  * Makes all exports of an instance importable from `module`, each in place of what had its name
@@ -74,8 +74,7 @@ bool engine_define_function(struct engine *engine, struct name module, struct na
                             struct host_type type, host_callback *callback, void *context,
                             struct error *error) MUST_CHECK;
 bool engine_define_global(struct engine *engine, struct name module, struct name name,
-                          struct globaltype type, union slot value,
-                          struct error *error) MUST_CHECK;
+                          struct globaltype type, union slot value, struct error *error) MUST_CHECK;
 bool engine_define_table(struct engine *engine, struct name module, struct name name,
                          const struct tabletype *type, struct error *error) MUST_CHECK;
 bool engine_define_memory(struct engine *engine, struct name module, struct name name,

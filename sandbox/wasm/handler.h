@@ -20,10 +20,10 @@
 
 #define HANDLER_SECTION __attribute__((section("pinfold_handlers")))
 
-#define HANDLER_STATE                                                                             \
-    __attribute__((unused)) const uint8_t *pc, __attribute__((unused)) uint64_t *fp,              \
-        __attribute__((unused)) uint8_t *mem, __attribute__((unused)) uint64_t r0,                \
-        __attribute__((unused)) struct instance *in, __attribute__((unused)) double d0,           \
+#define HANDLER_STATE                                                                              \
+    __attribute__((unused)) const uint8_t *pc, __attribute__((unused)) uint64_t *fp,               \
+        __attribute__((unused)) uint8_t *mem, __attribute__((unused)) uint64_t r0,                 \
+        __attribute__((unused)) struct instance *in, __attribute__((unused)) double d0,            \
         __attribute__((unused)) float s0
 
 #if PINFOLD_DISPATCH_TAIL
@@ -41,11 +41,11 @@
 
 typedef HANDLER_CONVENTION void handler(HANDLER_STATE);
 #define HANDLER_PROTOTYPE(name_) HANDLER_CONVENTION void name_(HANDLER_STATE)
-#define HANDLER_FUNCTION(name_) HANDLER_CONVENTION void name_(HANDLER_STATE)
+#define HANDLER_FUNCTION(name_)  HANDLER_CONVENTION void name_(HANDLER_STATE)
 #define ENTER
 // Ends the handler: the state goes on in another one.
 #define CONTINUE_WITH(handler_) TAIL_CALL(handler_)(pc, fp, mem, r0, in, d0, s0)
-#define LEAVE return
+#define LEAVE                   return
 
 #else
 
@@ -60,21 +60,25 @@ struct registers {
 
 // Returns the next cell, or NULL when the run is over.
 typedef const uint8_t *handler(const uint8_t *pc, struct registers *registers);
-#define HANDLER_PROTOTYPE(name_)                                                                  \
+#define HANDLER_PROTOTYPE(name_)                                                                   \
     const uint8_t *name_(__attribute__((unused)) const uint8_t *pc, struct registers *registers)
 #define HANDLER_FUNCTION(name_) HANDLER_PROTOTYPE(name_)
-#define ENTER                                                                                     \
-    __attribute__((unused)) uint64_t *fp = registers->fp;                                         \
-    __attribute__((unused)) uint8_t *mem = registers->mem;                                        \
-    __attribute__((unused)) uint64_t r0 = registers->r0;                                          \
-    __attribute__((unused)) struct instance *in = registers->in;                                  \
-    __attribute__((unused)) double d0 = registers->d0;                                            \
+#define ENTER                                                                                      \
+    __attribute__((unused)) uint64_t *fp = registers->fp;                                          \
+    __attribute__((unused)) uint8_t *mem = registers->mem;                                         \
+    __attribute__((unused)) uint64_t r0 = registers->r0;                                           \
+    __attribute__((unused)) struct instance *in = registers->in;                                   \
+    __attribute__((unused)) double d0 = registers->d0;                                             \
     __attribute__((unused)) float s0 = registers->s0
-#define SAVE_STATE *registers = (struct registers){fp, mem, r0, in, d0, s0}
-#define CONTINUE_WITH(handler_)                                                                   \
-    do {                                                                                          \
-        SAVE_STATE;                                                                               \
-        return (handler_)(pc, registers);                                                         \
+#define SAVE_STATE                                                                                 \
+    *registers = (struct registers)                                                                \
+    {                                                                                              \
+        fp, mem, r0, in, d0, s0                                                                    \
+    }
+#define CONTINUE_WITH(handler_)                                                                    \
+    do {                                                                                           \
+        SAVE_STATE;                                                                                \
+        return (handler_)(pc, registers);                                                          \
     } while (0)
 #define LEAVE return NULL
 
@@ -87,28 +91,28 @@ struct fixed_cell {
 };
 
 // A handler, and a slow function, which may call what it likes.
-#define HANDLER(name_) HANDLER_SECTION HANDLER_FUNCTION(name_)
+#define HANDLER(name_)      HANDLER_SECTION HANDLER_FUNCTION(name_)
 #define SLOW_HANDLER(name_) __attribute__((noinline)) HANDLER_FUNCTION(name_)
 
 // Ends the handler: go on at a cell, or in a slow function with pc at the cell `here_`.
 #if PINFOLD_DISPATCH_TAIL
-#define GO(target_)                                                                               \
-    do {                                                                                          \
-        pc = (target_);                                                                           \
-        CONTINUE_WITH(*(handler *const *)(const void *)pc);                                       \
+#define GO(target_)                                                                                \
+    do {                                                                                           \
+        pc = (target_);                                                                            \
+        CONTINUE_WITH(*(handler *const *)(const void *)pc);                                        \
     } while (0)
 #else
-#define GO(target_)                                                                               \
-    do {                                                                                          \
-        pc = (target_);                                                                           \
-        SAVE_STATE;                                                                               \
-        return pc;                                                                                \
+#define GO(target_)                                                                                \
+    do {                                                                                           \
+        pc = (target_);                                                                            \
+        SAVE_STATE;                                                                                \
+        return pc;                                                                                 \
     } while (0)
 #endif
-#define SLOW(here_, name_)                                                                        \
-    do {                                                                                          \
-        pc = (here_);                                                                             \
-        CONTINUE_WITH(slow_##name_);                                                              \
+#define SLOW(here_, name_)                                                                         \
+    do {                                                                                           \
+        pc = (here_);                                                                              \
+        CONTINUE_WITH(slow_##name_);                                                               \
     } while (0)
 
 // Keeps the compiler from making a loop a call of memset.
@@ -116,76 +120,76 @@ struct fixed_cell {
 
 #define NEXT(length_) GO(pc + (length_))
 // The trap's code travels in r0.
-#define TRAP(here_, code_)                                                                        \
-    do {                                                                                          \
-        r0 = TRAP_##code_;                                                                        \
-        SLOW(here_, trap);                                                                        \
+#define TRAP(here_, code_)                                                                         \
+    do {                                                                                           \
+        r0 = TRAP_##code_;                                                                         \
+        SLOW(here_, trap);                                                                         \
     } while (0)
 
 // The cell at an offset from pc, and its fields.
-#define HERE(offset_) (pc + (offset_))
-#define FIELD_A(offset_) (*(const uint16_t *)(const void *)(pc + (offset_) + 8))
-#define FIELD_B(offset_) (*(const uint16_t *)(const void *)(pc + (offset_) + 10))
-#define FIELD_C(offset_) (*(const uint16_t *)(const void *)(pc + (offset_) + 12))
-#define FIELD_D(offset_) (*(const uint16_t *)(const void *)(pc + (offset_) + 14))
-#define FIELD_IMM(offset_) (*(const uint32_t *)(const void *)(pc + (offset_) + 12))
+#define HERE(offset_)             (pc + (offset_))
+#define FIELD_A(offset_)          (*(const uint16_t *)(const void *)(pc + (offset_) + 8))
+#define FIELD_B(offset_)          (*(const uint16_t *)(const void *)(pc + (offset_) + 10))
+#define FIELD_C(offset_)          (*(const uint16_t *)(const void *)(pc + (offset_) + 12))
+#define FIELD_D(offset_)          (*(const uint16_t *)(const void *)(pc + (offset_) + 14))
+#define FIELD_IMM(offset_)        (*(const uint32_t *)(const void *)(pc + (offset_) + 12))
 #define FIELD_SIGNED_IMM(offset_) (*(const int32_t *)(const void *)(pc + (offset_) + 12))
-#define FIELD_WIDE(offset_) (*(const uint64_t *)(const void *)(pc + (offset_) + 16))
+#define FIELD_WIDE(offset_)       (*(const uint64_t *)(const void *)(pc + (offset_) + 16))
 
 #define SLOT_F32(slot_) (*(float *)(void *)(fp + (slot_)))
 #define SLOT_F64(slot_) (*(double *)(void *)(fp + (slot_)))
 
 #define JUMP(here_) GO((here_) + 12 + *(const int32_t *)(const void *)((here_) + 12))
-#define JUMP_TABLE(here_, index_, last_)                                                          \
-    do {                                                                                          \
-        uint32_t index = (index_);                                                                \
-        const uint8_t *entry = (here_) + 16 + 4 * (uint64_t)(index < (last_) ? index : (last_));  \
-        GO(entry + *(const int32_t *)(const void *)entry);                                        \
+#define JUMP_TABLE(here_, index_, last_)                                                           \
+    do {                                                                                           \
+        uint32_t index = (index_);                                                                 \
+        const uint8_t *entry = (here_) + 16 + 4 * (uint64_t)(index < (last_) ? index : (last_));   \
+        GO(entry + *(const int32_t *)(const void *)entry);                                         \
     } while (0)
 
-#define CALL(frame_, header_slot_, return_pc_, entry_)                                                 \
-    do {                                                                                          \
-        uint64_t *new_frame = (frame_), *header = new_frame + (header_slot_);                     \
-        header[0] = (uint64_t)(return_pc_);                                                       \
-        header[1] = (uint64_t)fp;                                                                 \
-        fp = new_frame;                                                                           \
-        GO(entry_);                                                                               \
+#define CALL(frame_, header_slot_, return_pc_, entry_)                                             \
+    do {                                                                                           \
+        uint64_t *new_frame = (frame_), *header = new_frame + (header_slot_);                      \
+        header[0] = (uint64_t)(return_pc_);                                                        \
+        header[1] = (uint64_t)fp;                                                                  \
+        fp = new_frame;                                                                            \
+        GO(entry_);                                                                                \
     } while (0)
 
 // Tests in the specification's order; another instance's functions and types that are not the same
 // but might be subtypes are left to the slow function.
-#define CALL_INDIRECT(here_, frame_slot_, index_, type_, tableidx_)                               \
-    do {                                                                                          \
-        const struct table *table = in->tables[tableidx_];                                        \
-        uint32_t element = (index_);                                                              \
-        if (element >= table->size)                                                               \
-            TRAP(here_, UNDEFINED_ELEMENT);                                                       \
-        const struct function *callee = table->elements[element].function;                        \
-        if (!callee)                                                                              \
-            TRAP(here_, UNINITIALIZED_ELEMENT);                                                   \
-        if (callee->type != (type_) || callee->instance != in) {                                  \
-            r0 = (uint64_t)callee;                                                                \
-            SLOW(here_, call_indirect);                                                           \
-        }                                                                                         \
-        CALL(fp + (frame_slot_), callee->header_slot, (here_) + 24, callee->entry);               \
+#define CALL_INDIRECT(here_, frame_slot_, index_, type_, tableidx_)                                \
+    do {                                                                                           \
+        const struct table *table = in->tables[tableidx_];                                         \
+        uint32_t element = (index_);                                                               \
+        if (element >= table->size)                                                                \
+            TRAP(here_, UNDEFINED_ELEMENT);                                                        \
+        const struct function *callee = table->elements[element].function;                         \
+        if (!callee)                                                                               \
+            TRAP(here_, UNINITIALIZED_ELEMENT);                                                    \
+        if (callee->type != (type_) || callee->instance != in) {                                   \
+            r0 = (uint64_t)callee;                                                                 \
+            SLOW(here_, call_indirect);                                                            \
+        }                                                                                          \
+        CALL(fp + (frame_slot_), callee->header_slot, (here_) + 24, callee->entry);                \
     } while (0)
 
-#define RETURN(header_slot_)                                                                      \
-    do {                                                                                          \
-        const uint64_t *header = fp + (header_slot_);                                             \
-        fp = (uint64_t *)header[1];                                                               \
-        GO((const uint8_t *)header[0]);                                                           \
+#define RETURN(header_slot_)                                                                       \
+    do {                                                                                           \
+        const uint64_t *header = fp + (header_slot_);                                              \
+        fp = (uint64_t *)header[1];                                                                \
+        GO((const uint8_t *)header[0]);                                                            \
     } while (0)
 
 // An access to any memory with an explicit check (specification: ea + N/8 > |mem| traps).
-#define CHECKED_ADDRESS(here_, address_, index_, offset_, memidx_, width_)                        \
-    do {                                                                                          \
-        const struct memory *memory = in->memories[memidx_];                                      \
-        uint64_t effective;                                                                       \
-        if (__builtin_add_overflow((uint64_t)(index_), (uint64_t)(offset_), &effective) ||        \
-            !memory_contains(memory, effective, width_))                                          \
-            TRAP(here_, MEMORY_OUT_OF_BOUNDS);                                                    \
-        address_ = memory->base + effective;                                                      \
+#define CHECKED_ADDRESS(here_, address_, index_, offset_, memidx_, width_)                         \
+    do {                                                                                           \
+        const struct memory *memory = in->memories[memidx_];                                       \
+        uint64_t effective;                                                                        \
+        if (__builtin_add_overflow((uint64_t)(index_), (uint64_t)(offset_), &effective) ||         \
+            !memory_contains(memory, effective, width_))                                           \
+            TRAP(here_, MEMORY_OUT_OF_BOUNDS);                                                     \
+        address_ = memory->base + effective;                                                       \
     } while (0)
 
 #include "sandbox/wasm/handlers.h"

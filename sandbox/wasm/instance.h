@@ -68,10 +68,10 @@ struct external {
 /* The handlers' `in`: what they touch most comes first. */
 struct instance {
     struct store *store;
-    uint8_t *memory_base;       /* of memory 0, NULL without one */
-    union slot **globals;       /* globalidx -> its value */
-    struct memory **memories;   /* memidx -> memory */
-    struct table **tables;      /* tableidx -> table */
+    uint8_t *memory_base;        /* of memory 0, NULL without one */
+    union slot **globals;        /* globalidx -> its value */
+    struct memory **memories;    /* memidx -> memory */
+    struct table **tables;       /* tableidx -> table */
     struct function **functions; /* funcidx -> function; NULL until instance_function made it */
     const struct module *module;
     struct global **global_objects; /* globalidx -> global */
@@ -96,9 +96,9 @@ struct store {
     struct arena arena; /* instances and what they own */
     struct type_store types;
     struct memory_budget memory_budget;
-    struct memory *memories;     /* all of them, for the fault handler */
-    struct table *tables_owned;  /* all of them, for store_finish */
-    struct instance *instances;  /* newest first */
+    struct memory *memories;    /* all of them, for the fault handler */
+    struct table *tables_owned; /* all of them, for store_finish */
+    struct instance *instances; /* newest first */
 
     struct arena registry; /* array of struct registered, no two of the same names */
     uint32_t registry_count;
@@ -146,8 +146,8 @@ void store_finish(struct store *store);
  */
 struct memory *store_add_memory(struct store *store, const struct memorytype *type,
                                 struct error *error);
-struct table *store_add_table(struct store *store, const struct tabletype *type,
-                              union slot initial, struct error *error);
+struct table *store_add_table(struct store *store, const struct tabletype *type, union slot initial,
+                              struct error *error);
 struct global *store_add_global(struct store *store, struct globaltype type,
                                 const union slot *value, struct error *error);
 

@@ -282,9 +282,8 @@ static uint16_t read_opcode(struct reader *reader)
 }
 
 // Everything that the short forms below leave.
-static __attribute__((noinline)) bool read_any(struct reader *reader,
-                                               const struct type_names *names,
-                                               struct instruction *instruction)
+static __attribute__((noinline)) bool
+read_any(struct reader *reader, const struct type_names *names, struct instruction *instruction)
 {
     const struct opcode_info *info;
 
@@ -348,8 +347,7 @@ bool instruction_read(struct reader *reader, const struct type_names *names,
     if (reader_remaining(reader) >= SHORT_BYTES) {
         uint16_t opcode = opcode_of_byte[*reader->cursor];
         if (opcode != OPCODE_INVALID && opcode_info[opcode].feature == FEATURE_CORE) {
-            size_t length =
-                read_short(reader->cursor, opcode_info[opcode].immediate, instruction);
+            size_t length = read_short(reader->cursor, opcode_info[opcode].immediate, instruction);
             if (length != 0) {
                 instruction->opcode = opcode;
                 reader->cursor += length;

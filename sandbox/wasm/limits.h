@@ -9,29 +9,30 @@
 #include <stdint.h>
 
 /* Counts of definitions in one module. */
-#define LIMIT_TYPES 1000000u
-#define LIMIT_FUNCTIONS 2000000u /* imported ones included */
-#define LIMIT_IMPORTS 1000000u
-#define LIMIT_EXPORTS 2000000u
-#define LIMIT_TABLES 100000u
-#define LIMIT_MEMORIES 100u
-#define LIMIT_GLOBALS 1000000u
-#define LIMIT_TAGS 1000000u
+#define LIMIT_TYPES            1000000u
+#define LIMIT_FUNCTIONS        2000000u /* imported ones included */
+#define LIMIT_IMPORTS          1000000u
+#define LIMIT_EXPORTS          2000000u
+#define LIMIT_TABLES           100000u
+#define LIMIT_MEMORIES         100u
+#define LIMIT_GLOBALS          1000000u
+#define LIMIT_TAGS             1000000u
 #define LIMIT_ELEMENT_SEGMENTS 10000000u
-#define LIMIT_DATA_SEGMENTS 1000000u
-#define LIMIT_CUSTOM_SECTIONS 1000000u
+#define LIMIT_DATA_SEGMENTS    1000000u
+#define LIMIT_CUSTOM_SECTIONS  1000000u
 
 /* Shapes of types. */
 #define LIMIT_PARAMETERS 1000u
-#define LIMIT_RESULTS 1000u
+#define LIMIT_RESULTS    1000u
 
 /* Bytes. */
 #define LIMIT_MODULE_BYTES (1024u * 1024 * 1024)
-#define LIMIT_BODY_BYTES (128u * 1024 * 1024)
+#define LIMIT_BODY_BYTES   (128u * 1024 * 1024)
 
 /* One function. */
-#define LIMIT_FRAME_SLOTS 65536u /* parameters, locals, header and operands; slots are 16-bit fields */
-#define LIMIT_BLOCK_DEPTH 1000000u
+#define LIMIT_FRAME_SLOTS                                                                          \
+    65536u /* parameters, locals, header and operands; slots are 16-bit fields */
+#define LIMIT_BLOCK_DEPTH         1000000u
 #define LIMIT_FUNCTION_CODE_BYTES (1024u * 1024 * 1024) /* of cells; displacements are 32 bits */
 
 /* Tables; memories are limited by pages of their address type and by engine_config. */

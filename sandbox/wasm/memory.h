@@ -36,7 +36,8 @@ bool memory_init(struct memory *memory, const struct memorytype *type, bool guar
                  struct memory_budget *budget, struct error *error) MUST_CHECK;
 void memory_finish(struct memory *memory);
 
-/* The old size in pages, or UINT64_MAX when growing by `pages` is refused (maximum, budget, kernel). */
+/* The old size in pages, or UINT64_MAX when growing by `pages` is refused (maximum, budget,
+ * kernel). */
 uint64_t memory_grow(struct memory *memory, uint64_t pages);
 
 static inline uint64_t memory_pages(const struct memory *memory)

@@ -57,7 +57,8 @@ struct import {
     uint64_t offset; /* in the module, for errors */
 };
 
-struct export {
+struct export
+{
     struct name name;
     enum external_kind kind;
     uint32_t index;
@@ -77,16 +78,16 @@ struct expression {
  * operation.h, 8-byte aligned, contiguous.
  */
 struct code {
-    uint8_t *entry;          /* first cell */
-    uint32_t size;           /* bytes of cells */
-    uint16_t header;         /* slot of the return pc; the caller's fp is in the next one */
-    uint16_t prologue;       /* bytes of cells at `entry` that belong to no instruction */
-    bool linked;             /* handler words are addresses, no longer operation numbers */
-    bool holds_references;   /* has locals or operands of reference type */
+    uint8_t *entry;           /* first cell */
+    uint32_t size;            /* bytes of cells */
+    uint16_t header;          /* slot of the return pc; the caller's fp is in the next one */
+    uint16_t prologue;        /* bytes of cells at `entry` that belong to no instruction */
+    bool linked;              /* handler words are addresses, no longer operation numbers */
+    bool holds_references;    /* has locals or operands of reference type */
     uint32_t first_operation; /* number of the first cell's, whose handler links: see link.h */
-    uint32_t origins;        /* first byte in the module's origin table, see code.h */
+    uint32_t origins;         /* first byte in the module's origin table, see code.h */
     uint32_t origins_size;
-    uint32_t references;     /* first reference map in the module's table, see code.h */
+    uint32_t references; /* first reference map in the module's table, see code.h */
     uint32_t reference_count;
 };
 
@@ -95,8 +96,9 @@ struct code {
  * type are not in it: they are always live, since they are zeroed at entry.
  */
 struct reference_map {
-    uint32_t return_offset; /* of the cell after the call, from the first cell behind the prologue */
-    uint32_t first_slot;    /* of the frame, that bit 0 stands for */
+    uint32_t
+        return_offset;   /* of the cell after the call, from the first cell behind the prologue */
+    uint32_t first_slot; /* of the frame, that bit 0 stands for */
     uint32_t slot_count;
     uint32_t bits; /* first byte in the module's reference_bits */
 };
@@ -138,10 +140,10 @@ struct element_segment {
     valtype type;
     uint32_t tableidx;
     uint32_t count;
-    struct expression offset;        /* active ones */
-    const uint32_t *funcidxs;        /* `count` of them, or NULL */
-    struct expression *expressions;  /* `count` of them, or NULL */
-    uint64_t position;               /* offset in the module, for errors */
+    struct expression offset;       /* active ones */
+    const uint32_t *funcidxs;       /* `count` of them, or NULL */
+    struct expression *expressions; /* `count` of them, or NULL */
+    uint64_t position;              /* offset in the module, for errors */
 };
 
 struct data_segment {
@@ -210,6 +212,6 @@ struct module {
     struct code *codes; /* one for each body */
     struct arena cells;
     struct arena origins;
-    struct arena references;     /* array of struct reference_map */
+    struct arena references; /* array of struct reference_map */
     struct arena reference_bits;
 };

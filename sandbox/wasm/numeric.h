@@ -79,10 +79,10 @@ static inline double f64_max(double a, double b)
 // Saturating conversions. Every f32 is exact as an f64, so these serve for both.
 static inline uint32_t f64_to_i32_s(double a)
 {
-    return a != a                ? 0
-           : a <= -2147483648.0  ? 0x80000000u
-           : a >= 2147483647.0   ? 0x7fffffffu
-                                 : (uint32_t)(int32_t)a;
+    return a != a               ? 0
+           : a <= -2147483648.0 ? 0x80000000u
+           : a >= 2147483647.0  ? 0x7fffffffu
+                                : (uint32_t)(int32_t)a;
 }
 
 static inline uint32_t f64_to_i32_u(double a)
@@ -92,10 +92,10 @@ static inline uint32_t f64_to_i32_u(double a)
 
 static inline uint64_t f64_to_i64_s(double a)
 {
-    return a != a                          ? 0
-           : a < -9223372036854775808.0    ? 0x8000000000000000u
-           : a >= 9223372036854775808.0    ? 0x7fffffffffffffffu
-                                           : (uint64_t)(int64_t)a;
+    return a != a                       ? 0
+           : a < -9223372036854775808.0 ? 0x8000000000000000u
+           : a >= 9223372036854775808.0 ? 0x7fffffffffffffffu
+                                        : (uint64_t)(int64_t)a;
 }
 
 static inline uint64_t f64_to_i64_u(double a)

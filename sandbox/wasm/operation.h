@@ -71,7 +71,7 @@ enum store_form {
 };
 
 #define OPERATION_IS_TERMINATOR 1u // dispatches itself: last in a fused sequence
-#define OPERATION_IS_TABLE 2u      // label table entries follow the cell
+#define OPERATION_IS_TABLE      2u // label table entries follow the cell
 
 struct operation_info {
     const char *name;

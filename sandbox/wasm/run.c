@@ -98,8 +98,8 @@ static void run_guarded(struct run *run, const uint8_t *pc, uint64_t *fp, struct
 
 static void begin_run(struct store *store, struct run *run)
 {
-    *run = (struct run){
-        .outer = store->run, .outer_store = trap_store, .stack_top = store->stack_top};
+    *run =
+        (struct run){.outer = store->run, .outer_store = trap_store, .stack_top = store->stack_top};
     if (!run->outer)
         store->interrupted = 0;
     store->run = run;
@@ -154,8 +154,7 @@ enum trap_code run_host_function(struct store *store, const struct function *fun
     return code;
 }
 
-enum trap_code run_function(struct store *store, const struct function *function,
-                            union slot *slots)
+enum trap_code run_function(struct store *store, const struct function *function, union slot *slots)
 {
     const struct deftype *type = type_at(&store->types, function->type);
     union slot *frame = store->stack_top;

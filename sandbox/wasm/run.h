@@ -16,7 +16,7 @@ struct run {
     sigjmp_buf landing; // where faults and interruptions end it
     struct run *outer;
     struct store *outer_store; // of the run in this thread that this one is inside, perhaps another
-    union slot *stack_top; // to be restored
+    union slot *stack_top;     // to be restored
 };
 
 // Calls a function: slots[0..] hold the arguments and then the results. On a trap, its code is

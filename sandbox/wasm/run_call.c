@@ -53,8 +53,8 @@ SLOW_HANDLER(slow_call_host)
     struct store *store = in->store;
     const struct deftype *type = type_at(&store->types, callee->type);
     uint64_t *frame = fp + FIELD_A(0);
-    uint32_t slots = type->parameter_count > type->result_count ? type->parameter_count
-                                                                : type->result_count;
+    uint32_t slots =
+        type->parameter_count > type->result_count ? type->parameter_count : type->result_count;
 
     if (!frame_fits(store, frame, slots + 1ull))
         TRAP(pc, CALL_STACK_EXHAUSTED);

@@ -5,7 +5,7 @@
 #include "sandbox/wasm/handler.h"
 #include "sandbox/wasm/run.h"
 
-#define CHUNK_BYTES 65536u
+#define CHUNK_BYTES    65536u
 #define BYTES_PER_FUEL 64u
 
 static enum trap_code fill(struct store *store, uint8_t *at, uint8_t byte, uint64_t length)

@@ -6,10 +6,10 @@
 #pragma once
 
 // Ends a slow function: the cell at pc is done.
-#define SLOW_NEXT(length_)                                                                        \
-    do {                                                                                          \
-        pc += (length_);                                                                          \
-        CONTINUE_WITH(run_resume);                                                                \
+#define SLOW_NEXT(length_)                                                                         \
+    do {                                                                                           \
+        pc += (length_);                                                                           \
+        CONTINUE_WITH(run_resume);                                                                 \
     } while (0)
 
 // run.c. r0 is the trap's code, pc the cell that trapped.

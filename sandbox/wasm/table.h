@@ -17,7 +17,7 @@ struct table {
     struct tabletype type; /* its minimum is the current size, as the import rules want it */
     struct arena arena;
     struct memory_budget *budget; /* borrowed; shared with the memories */
-    struct table *next; /* in the store's list */
+    struct table *next;           /* in the store's list */
 };
 
 /* `initial` fills the table. A minimum beyond LIMIT_TABLE_ELEMENTS is a limit error. */

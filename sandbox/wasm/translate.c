@@ -22,13 +22,13 @@ bool reserve_cells(struct compiler *c, uint64_t bytes)
     uint64_t needed = (uint64_t)(c->start - cells->base) + function_bytes;
 
     if (function_bytes > LIMIT_FUNCTION_CODE_BYTES)
-        return compile_fail(c, ERROR_LIMIT_CODE, "cells of a function would take more than %u bytes",
+        return compile_fail(c, ERROR_LIMIT_CODE,
+                            "cells of a function would take more than %u bytes",
                             LIMIT_FUNCTION_CODE_BYTES);
     if (needed > cells->used && !grow_cells(c, needed))
         return false;
     uint64_t usable = cells->used - (uint64_t)(c->start - cells->base);
-    c->limit = c->start +
-               (usable < LIMIT_FUNCTION_CODE_BYTES ? usable : LIMIT_FUNCTION_CODE_BYTES);
+    c->limit = c->start + (usable < LIMIT_FUNCTION_CODE_BYTES ? usable : LIMIT_FUNCTION_CODE_BYTES);
     return true;
 }
 
@@ -87,8 +87,7 @@ static void constant_to_slot(struct compiler *c, const struct operand *operand, 
 void move_to_slot(struct compiler *c, struct operand *operand, uint32_t slot, bool consume)
 {
     static const uint16_t set_operation[ACCUMULATOR_COUNT] = {OPERATION_SET_INTEGER,
-                                                              OPERATION_SET_F32,
-                                                              OPERATION_SET_F64};
+                                                              OPERATION_SET_F32, OPERATION_SET_F64};
     enum accumulator_class class = accumulator_class(operand->type);
 
     if (operand->place == OPERAND_CONSTANT) {
@@ -185,8 +184,8 @@ void emit_return(struct compiler *c, uint32_t count, bool consume)
 {
     static const uint16_t from_slot[] = {OPERATION_RETURN_INTEGER_S, OPERATION_RETURN_F32_S,
                                          OPERATION_RETURN_F64_S};
-    static const uint16_t from_accumulator[] = {OPERATION_RETURN_INTEGER_R,
-                                                OPERATION_RETURN_F32_R, OPERATION_RETURN_F64_R};
+    static const uint16_t from_accumulator[] = {OPERATION_RETURN_INTEGER_R, OPERATION_RETURN_F32_R,
+                                                OPERATION_RETURN_F64_R};
     struct cell *cell;
 
     if (count != 1) {

@@ -56,24 +56,24 @@ struct tracker {
 
 // A frame of the control stack (specification: "control frames").
 struct control {
-    uint16_t opcode;     // block, loop, if, else; OPCODE_INVALID for the function itself
-    bool unreachable;    // the operand stack is polymorphic
-    bool dead;           // begun in dead code: emits nothing
-    bool targeted;       // some branch goes to its end
-    uint32_t height;     // operand stack below its parameters
+    uint16_t opcode;  // block, loop, if, else; OPCODE_INVALID for the function itself
+    bool unreachable; // the operand stack is polymorphic
+    bool dead;        // begun in dead code: emits nothing
+    bool targeted;    // some branch goes to its end
+    uint32_t height;  // operand stack below its parameters
     uint32_t parameter_count;
     uint32_t result_count;
     const valtype *parameters;
     const valtype *results;
-    valtype result;      // what `results` points to when the block type is one value type
-    uint32_t start;      // loop: offset of its first cell in the function
-    uint32_t fixups;     // offset of the last displacement field to patch, 0 for none
-    uint32_t else_fixup; // if: the displacement that goes to the else branch
+    valtype result;              // what `results` points to when the block type is one value type
+    uint32_t start;              // loop: offset of its first cell in the function
+    uint32_t fixups;             // offset of the last displacement field to patch, 0 for none
+    uint32_t else_fixup;         // if: the displacement that goes to the else branch
     uint32_t initialised_height; // of the log of locals set inside
-    uint32_t stub;       // br_table: where the moves to this label were put
-    uint32_t stub_table; // and for which br_table
-    uint32_t checked_table; // br_table whose operands were checked against this label
-    uint32_t fuel_cell;  // metered: offset of the cell that pays for what is directly inside
+    uint32_t stub;               // br_table: where the moves to this label were put
+    uint32_t stub_table;         // and for which br_table
+    uint32_t checked_table;      // br_table whose operands were checked against this label
+    uint32_t fuel_cell; // metered: offset of the cell that pays for what is directly inside
     uint32_t fuel_cost;
 };
 
@@ -112,17 +112,17 @@ struct compiler {
     valtype *local_types; // the first LOCALS_EXPANDED
     struct local_group *groups;
     uint32_t group_count;
-    uint8_t *initialised;          // set before any read on this path; expanded locals only
-    uint32_t *initialised_log;     // locals to forget at the end of a block
+    uint8_t *initialised;      // set before any read on this path; expanded locals only
+    uint32_t *initialised_log; // locals to forget at the end of a block
     uint32_t initialised_count;
     uint32_t zero_first, zero_end; // locals that must be zeroed at entry
 
     // Translation.
     struct code *code;
-    uint8_t *start; // of the function's cells
-    uint8_t *out;   // next cell
-    uint8_t *limit; // cells may be written below this without asking
-    struct cell *last; // last emitted cell; NULL after a label
+    uint8_t *start;        // of the function's cells
+    uint8_t *out;          // next cell
+    uint8_t *limit;        // cells may be written below this without asking
+    struct cell *last;     // last emitted cell; NULL after a label
     uint32_t header;       // slot of the return pc
     uint32_t operand_base; // slot of the operand stack's first home
     uint32_t flushed;      // no operand below this height is a local
@@ -131,16 +131,16 @@ struct compiler {
     uint32_t br_table_count;
 
     // Tables beside the code: see code.h.
-    uint8_t *origin;        // next byte
+    uint8_t *origin; // next byte
     uint8_t *origin_limit;
-    uint32_t origin_cells;  // bytes of cells already attributed
-    uint64_t origin_offset; // module offset of the last attribution
+    uint32_t origin_cells;       // bytes of cells already attributed
+    uint64_t origin_offset;      // module offset of the last attribution
     uint32_t *reference_heights; // operand heights that were given a reference type, ascending
     uint32_t reference_count;
 
     // Scratch memory: the arrays above.
-    struct arena operand_arena, control_arena, local_arena, group_arena, log_arena,
-        reference_arena, export_arena;
+    struct arena operand_arena, control_arena, local_arena, group_arena, log_arena, reference_arena,
+        export_arena;
 };
 
 // --- validate.c ---
@@ -198,7 +198,7 @@ static inline enum accumulator_class accumulator_class(valtype type)
 {
     enum valkind kind = valtype_kind(type);
 
-    return kind == VALKIND_F32 ? ACCUMULATOR_F32
+    return kind == VALKIND_F32   ? ACCUMULATOR_F32
            : kind == VALKIND_F64 ? ACCUMULATOR_F64
                                  : ACCUMULATOR_INTEGER;
 }
@@ -313,7 +313,7 @@ compile_function compile_unreachable, compile_nop, compile_block, compile_loop, 
 compile_function compile_call, compile_call_indirect;
 
 compile_function compile_constant, compile_local_get, compile_local_set, compile_local_tee,
-    compile_global_get, compile_global_set, compile_ref_null, compile_ref_func,
-    compile_ref_is_null, compile_drop, compile_select;
+    compile_global_get, compile_global_set, compile_ref_null, compile_ref_func, compile_ref_is_null,
+    compile_drop, compile_select;
 
 compile_function compile_memory, compile_table, compile_data_drop, compile_elem_drop;

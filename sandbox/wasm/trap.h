@@ -23,9 +23,9 @@ enum trap_code {
 /* What a run that did not return tells its caller. */
 struct trap {
     enum trap_code code;
-    bool has_place;          /* the next two are known */
-    uint32_t funcidx;        /* of the function that trapped, in its module's index space */
-    uint64_t offset;         /* of the instruction in its module (the first of a fused sequence) */
+    bool has_place;   /* the next two are known */
+    uint32_t funcidx; /* of the function that trapped, in its module's index space */
+    uint64_t offset;  /* of the instruction in its module (the first of a fused sequence) */
     const struct instance *instance; /* borrowed; NULL where not known */
 };
 

@@ -23,7 +23,6 @@ struct bucket {
     uint32_t first_plus_one; // canonical number of the group's first type, plus 1; 0: empty
 };
 
-
 static struct bucket *buckets_of(const struct type_store *store)
 {
     return (struct bucket *)(void *)store->table.base;

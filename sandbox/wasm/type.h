@@ -50,15 +50,15 @@ enum heaptype {
 typedef uint32_t valtype;
 
 #define VALTYPE_REF_NULL(heaptype_) ((valtype)VALKIND_REF_NULL | ((valtype)(heaptype_) << 4))
-#define VALTYPE_REF(heaptype_) ((valtype)VALKIND_REF | ((valtype)(heaptype_) << 4))
+#define VALTYPE_REF(heaptype_)      ((valtype)VALKIND_REF | ((valtype)(heaptype_) << 4))
 
-#define VALTYPE_BOTTOM ((valtype)VALKIND_BOTTOM)
-#define VALTYPE_I32 ((valtype)VALKIND_I32)
-#define VALTYPE_I64 ((valtype)VALKIND_I64)
-#define VALTYPE_F32 ((valtype)VALKIND_F32)
-#define VALTYPE_F64 ((valtype)VALKIND_F64)
-#define VALTYPE_V128 ((valtype)VALKIND_V128)
-#define VALTYPE_FUNCREF VALTYPE_REF_NULL(HEAPTYPE_FUNC)
+#define VALTYPE_BOTTOM    ((valtype)VALKIND_BOTTOM)
+#define VALTYPE_I32       ((valtype)VALKIND_I32)
+#define VALTYPE_I64       ((valtype)VALKIND_I64)
+#define VALTYPE_F32       ((valtype)VALKIND_F32)
+#define VALTYPE_F64       ((valtype)VALKIND_F64)
+#define VALTYPE_V128      ((valtype)VALKIND_V128)
+#define VALTYPE_FUNCREF   VALTYPE_REF_NULL(HEAPTYPE_FUNC)
 #define VALTYPE_EXTERNREF VALTYPE_REF_NULL(HEAPTYPE_EXTERN)
 
 static inline enum valkind valtype_kind(valtype type)

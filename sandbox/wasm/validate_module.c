@@ -16,8 +16,7 @@ static bool limits_valid(struct checker *v, const struct limits *limits, uint64_
         return error_set(v->error, code, 0, "at most %llu", (unsigned long long)bound);
     if (limits->has_maximum && limits->minimum > limits->maximum)
         return error_set(v->error, ERROR_SIZE_MINIMUM, 0, "%llu and %llu",
-                         (unsigned long long)limits->minimum,
-                         (unsigned long long)limits->maximum);
+                         (unsigned long long)limits->minimum, (unsigned long long)limits->maximum);
     return true;
 }
 
@@ -69,8 +68,8 @@ static bool names_differ(struct checker *v, uint32_t *slots, uint64_t mask)
         uint64_t at = hash_bytes(key, key->start, name.bytes, name.length) & mask;
         for (; slots[at] != 0; at = (at + 1) & mask) {
             if (same_name(module->exports[slots[at] - 1].name, name))
-                return error_set(v->error, ERROR_DUPLICATE_EXPORT_NAME,
-                                 module->exports[i].offset, NULL);
+                return error_set(v->error, ERROR_DUPLICATE_EXPORT_NAME, module->exports[i].offset,
+                                 NULL);
         }
         slots[at] = i + 1;
     }
@@ -87,8 +86,8 @@ static bool export_names_valid(struct checker *v)
     if (!arena_init(&scratch, size * sizeof(uint32_t), v->error))
         return false;
     uint32_t *slots = arena_array(&scratch, size, sizeof *slots);
-    bool valid = slots ? names_differ(v, slots, size - 1)
-                       : error_set(v->error, ERROR_LIMIT_MEMORY, 0, NULL);
+    bool valid =
+        slots ? names_differ(v, slots, size - 1) : error_set(v->error, ERROR_LIMIT_MEMORY, 0, NULL);
     arena_finish(&scratch);
     return valid;
 }
