@@ -13,7 +13,7 @@
 #define LIMIT_FUNCTIONS        2000000u /* imported ones included */
 #define LIMIT_IMPORTS          1000000u
 #define LIMIT_EXPORTS          2000000u
-#define LIMIT_TABLES           100000u
+#define LIMIT_TABLES           10000u /* each takes two of a process's 65 530 mappings */
 #define LIMIT_MEMORIES         100u
 #define LIMIT_GLOBALS          1000000u
 #define LIMIT_TAGS             1000000u

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/fuzz/host.h"
+
+#include <stdlib.h>
+
+#define FUNCTIONS_MAX  256u
+#define ARGUMENTS_MAX  32u
+#define TRAP_FREQUENCY 61u
+
+struct host_function {
+    struct host *host;
+    const struct function *function;
+    uint32_t number;
+    struct host_function *next;
+};
+
+uint8_t host_type_byte(valtype type)
+{
+    switch (type) {
+    case VALTYPE_I32:
+        return TYPE_I32;
+    case VALTYPE_I64:
+        return TYPE_I64;
+    case VALTYPE_F32:
+        return TYPE_F32;
+    case VALTYPE_F64:
+        return TYPE_F64;
+    case VALTYPE_EXTERNREF:
+        return TYPE_EXTERNREF;
+    default:
+        return TYPE_FUNCREF;
+    }
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+// What is the same on all sides of a value: all NaNs are one, functions are all alike.
+static uint64_t visible(uint8_t type, uint64_t value)
+{
+    if (type == TYPE_F32)
+        return (value & 0x7fffffffu) > 0x7f800000u ? 1 : (uint32_t)value;
+    if (type == TYPE_F64)
+        return (value & INT64_MAX) > 0x7ff0000000000000u ? 1 : value;
+    if (type == TYPE_FUNCREF)
+        return value != 0;
+    return value;
+}
+
+// No NaN: floats are small numbers, or have a random but not the largest exponent.
+static uint64_t result(uint8_t type, uint64_t hash)
+{
+    static const uint32_t floats[] = {0, 0x80000000u, 0x3f800000u, 0xc0490fdbu};
+    static const uint64_t doubles[] = {0, 0x8000000000000000u, 0x3ff0000000000000u,
+                                       0xc00921fb54442d18u};
+
+    switch (type) {
+    case TYPE_I32:
+        return hash & 1 ? hash >> 1 & 0xff : (uint32_t)(hash >> 1);
+    case TYPE_I64:
+        return hash & 1 ? hash >> 1 & 0xff : hash;
+    case TYPE_F32:
+        return hash & 1 ? floats[hash >> 1 & 3] : hash >> 32 & ~0x00800000u;
+    case TYPE_F64:
+        return hash & 1 ? doubles[hash >> 1 & 3] : hash & ~0x0010000000000000u;
+    default:
+        return hash & 1 ? hash >> 40 : 0;
+    }
+}
+
+// A list of types, of either side.
+struct types {
+    const uint8_t *bytes;
+    uint32_t count;
+};
+
+static enum trap_code answer(struct host *host, uint32_t number, struct types parameters,
+                             struct types results, uint64_t *values)
+{
+    uint64_t hash = mix(mix(0x5bd1e995, number), host->calls++), function = 0;
+
+    for (uint32_t i = 0; i < parameters.count; i++) {
+        hash = mix(hash, visible(parameters.bytes[i], values[i]));
+        if (parameters.bytes[i] == TYPE_FUNCREF)
+            function = values[i];
+    }
+    if ((hash >> 8) % TRAP_FREQUENCY == 0)
+        return TRAP_HOST;
+    for (uint32_t i = 0; i < results.count; i++) {
+        hash = mix(hash, i);
+        values[i] = results.bytes[i] == TYPE_FUNCREF ? function : result(results.bytes[i], hash);
+    }
+    return TRAP_NONE;
+}
+
+enum trap_code host_reference(void *context, const struct reference_function *function,
+                              uint64_t *values)
+{
+    const struct reference_type *type = &function->type;
+
+    return answer(context, function->index,
+                  (struct types){type->parameters, type->parameter_count},
+                  (struct types){type->results, type->result_count}, values);
+}
+
+static enum trap_code engine_callback(void *context, struct store *store, union slot *slots)
+{
+    const struct host_function *function = context;
+    const struct deftype *type = type_at(&store->types, function->function->type);
+    uint8_t bytes[ARGUMENTS_MAX];
+
+    for (uint32_t i = 0; i < type->parameter_count + type->result_count; i++)
+        bytes[i] = host_type_byte(type->types[i]);
+    return answer(function->host, function->number,
+                  (struct types){bytes, type->parameter_count},
+                  (struct types){bytes + type->parameter_count, type->result_count}, &slots->u64);
+}
+
+uint32_t host_function_number(const struct function *function)
+{
+    return ((const struct host_function *)function->context)->number;
+}
+
+uint64_t reference_made_global(uint8_t type)
+{
+    return type == TYPE_I32   ? 666
+           : type == TYPE_I64 ? 0x123456789au
+           : type == TYPE_F32 ? 0x4426a666u
+           : type == TYPE_F64 ? 0x4084d4cccccccccdu
+                              : 0;
+}
+
+static bool define_function(struct host *host, struct engine *engine, const struct import *import,
+                            uint32_t type_number, struct error *error)
+{
+    struct store *store = engine_store(engine);
+    const struct deftype *type = type_at(&store->types, type_number);
+    struct host_type host_type = {type->types, type->parameter_count, type->result_count};
+    struct host_function *function = calloc(1, sizeof *function);
+    struct external external;
+
+    if (function == NULL)
+        abort();
+    *function = (struct host_function){.host = host,
+                                       .number = host->function_count++,
+                                       .next = host->functions};
+    host->functions = function;
+    if (host->function_count > FUNCTIONS_MAX ||
+        type->parameter_count + type->result_count > ARGUMENTS_MAX ||
+        !engine_define_function(engine, import->module, import->name, host_type, engine_callback,
+                                function, error) ||
+        !store_find(store, import->module, import->name, &external))
+        return false;
+    function->function = external.function;
+    return true;
+}
+
+static bool define(struct host *host, struct engine *engine, const struct module *module,
+                   const struct import *import, struct error *error)
+{
+    uint32_t index = import->index;
+
+    switch (import->kind) {
+    case EXTERNAL_FUNCTION:
+        return define_function(host, engine, import, module->functions[index].type, error);
+    case EXTERNAL_TABLE:
+        return engine_define_table(engine, import->module, import->name,
+                                   &module->tables[index].type, error);
+    case EXTERNAL_MEMORY:
+        return engine_define_memory(engine, import->module, import->name, &module->memories[index],
+                                    error);
+    case EXTERNAL_GLOBAL: {
+        struct globaltype type = module->globals[index].type;
+        union slot value = {.u64 = reference_made_global(host_type_byte(type.type))};
+        return engine_define_global(engine, import->module, import->name, type, value, error);
+    }
+    case EXTERNAL_TAG:
+        break;
+    }
+    return false;
+}
+
+bool host_define_imports(struct host *host, struct engine *engine, const struct module *module)
+{
+    struct error error = {.code = ERROR_NONE};
+
+    for (uint32_t i = 0; i < module->import_count; i++) {
+        const struct import *import = &module->imports[i];
+        struct external external;
+
+        if (!store_find(engine_store(engine), import->module, import->name, &external) &&
+            !define(host, engine, module, import, &error))
+            return false;
+    }
+    return true;
+}
+
+void host_finish(struct host *host)
+{
+    while (host->functions != NULL) {
+        struct host_function *next = host->functions->next;
+
+        free(host->functions);
+        host->functions = next;
+    }
+    *host = (struct host){.calls = 0};
+}
