@@ -138,7 +138,12 @@ bool engine_decode(struct engine *engine, const uint8_t *bytes, size_t size, str
 enum outcome engine_instantiate(struct engine *engine, struct module *module,
                                 struct instance **instance, struct trap *trap, struct error *error)
 {
-    return instantiate(&engine->store, module, instance, trap, error);
+    struct run_entry entry;
+
+    run_begin_entry(&engine->store, &entry);
+    enum outcome outcome = instantiate(&engine->store, module, instance, trap, error);
+    run_end_entry(&engine->store, &entry);
+    return outcome;
 }
 
 /* What modules may import. */
@@ -275,10 +280,12 @@ uint32_t engine_call_slots(const struct engine *engine, const struct function *f
 enum outcome engine_invoke(struct engine *engine, const struct function *function,
                            union slot *slots, struct trap *trap)
 {
-    enum trap_code code;
+    struct run_entry entry;
 
     trap_forget(&engine->store);
-    code = run_function(&engine->store, function, slots);
+    run_begin_entry(&engine->store, &entry);
+    enum trap_code code = run_function(&engine->store, function, slots);
+    run_end_entry(&engine->store, &entry);
     if (code == TRAP_NONE)
         return OUTCOME_OK;
     trap_describe(&engine->store, code, trap);

@@ -113,6 +113,7 @@ struct store {
     size_t stack_bytes;
     union slot *stack_top; /* where the next run's frame begins */
     struct run *run;       /* innermost, NULL outside */
+    struct run *enclosing; /* the thread's innermost when this store was entered */
     uint32_t run_depth;
     uint64_t fuel; /* metered stores: instructions left */
     enum trap_code trap;

@@ -101,21 +101,11 @@ static void shorten_jumps(struct code *code, struct step *steps, uint32_t count)
     }
 }
 
-bool link_code(const struct module *module, struct code *code)
+// With a step for each cell and one more: the end, which costs nothing.
+static void link_steps(const struct module *module, struct code *code, struct step *steps)
 {
-    struct arena scratch = {0};
-    struct error error = {0};
     struct cell *first = (struct cell *)(void *)code->entry;
 
-    // One step more than there can be cells: the end, which costs nothing.
-    size_t bytes = (code->size / sizeof(struct cell) + 1) * sizeof(struct step);
-    if (!arena_init(&scratch, bytes, &error))
-        return false;
-    struct step *steps = arena_alloc(&scratch, bytes, _Alignof(struct step));
-    if (!steps) {
-        arena_finish(&scratch);
-        return false;
-    }
     if (first->handler == (uint64_t)(uintptr_t)run_link)
         first->handler = code->first_operation;
     uint32_t count = collect_steps(code, steps);
@@ -128,6 +118,29 @@ bool link_code(const struct module *module, struct code *code)
         cell->handler = handler_word(steps[i].handler);
     }
     code->linked = true;
+}
+
+// Functions of no more cells are linked without asking the system for memory: constant expressions
+// above all, of which a module may have millions.
+#define SHORT_CELLS 64u
+
+bool link_code(const struct module *module, struct code *code)
+{
+    struct step few[SHORT_CELLS + 1] = {{0}};
+    struct arena scratch = {0};
+    struct error error = {0};
+    size_t steps_max = code->size / sizeof(struct cell) + 1;
+
+    if (steps_max <= SHORT_CELLS) {
+        link_steps(module, code, few);
+        return true;
+    }
+    if (!arena_init(&scratch, steps_max * sizeof(struct step), &error))
+        return false;
+    struct step *steps =
+        arena_alloc(&scratch, steps_max * sizeof(struct step), _Alignof(struct step));
+    if (steps)
+        link_steps(module, code, steps);
     arena_finish(&scratch);
-    return true;
+    return steps != NULL;
 }

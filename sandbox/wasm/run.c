@@ -40,11 +40,15 @@ SLOW_HANDLER(slow_link)
     SLOW_NEXT(0);
 }
 
+static void interrupt_all(struct store *store);
+
 SLOW_HANDLER(slow_trap)
 {
     ENTER;
     struct store *store = in->store;
 
+    if (r0 == TRAP_INTERRUPTED)
+        interrupt_all(store);
     store->trap = (enum trap_code)r0;
     store->trap_pc = pc;
     store->trap_instance = in;
@@ -60,14 +64,36 @@ SLOW_HANDLER(slow_zero_many)
 
 // --- runs ---
 
+// An interruption is of all runs of the thread: those around this one, perhaps of other stores, are
+// to end as well, whatever a host function makes of its end.
+static void interrupt_all(struct store *store)
+{
+    for (struct run *run = store->run; run; run = run->enclosing)
+        run->store->interrupted = 1;
+}
+
+void run_begin_entry(struct store *store, struct run_entry *entry)
+{
+    *entry = (struct run_entry){trap_store, store->enclosing};
+    if (!store->run)
+        store->interrupted = 0;
+    store->enclosing = trap_store ? trap_store->run : NULL;
+    trap_store = store;
+}
+
+void run_end_entry(struct store *store, const struct run_entry *entry)
+{
+    store->enclosing = entry->enclosing;
+    trap_store = entry->outer_store;
+}
+
 void run_landing(uintptr_t trap_code)
 {
     struct store *store = trap_store;
 
     store->trap = (enum trap_code)trap_code;
-    // The runs around this one are to end as well, whatever a host function makes of its end.
     if (trap_code == TRAP_INTERRUPTED)
-        store->interrupted = 1;
+        interrupt_all(store);
     siglongjmp(store->run->landing, 1);
 }
 
@@ -98,12 +124,13 @@ static void run_guarded(struct run *run, const uint8_t *pc, uint64_t *fp, struct
 
 static void begin_run(struct store *store, struct run *run)
 {
-    *run =
-        (struct run){.outer = store->run, .outer_store = trap_store, .stack_top = store->stack_top};
-    if (!run->outer)
-        store->interrupted = 0;
+    *run = (struct run){.store = store,
+                        .outer = store->run,
+                        .enclosing = store->enclosing,
+                        .outer_store = trap_store,
+                        .stack_top = store->stack_top};
     store->run = run;
-    trap_store = store; // a host function may have come here from another store's run
+    trap_store = store;
     store->run_depth++;
     store->trap = TRAP_NONE;
     store->trap_pc = NULL;

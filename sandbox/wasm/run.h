@@ -14,10 +14,21 @@
 // A run under way, on the native stack.
 struct run {
     sigjmp_buf landing; // where faults and interruptions end it
-    struct run *outer;
-    struct store *outer_store; // of the run in this thread that this one is inside, perhaps another
+    struct store *store;
+    struct run *outer;         // of the same store
+    struct run *enclosing;     // in the same thread, perhaps of another store
+    struct store *outer_store; // trap_store, to be restored
     union slot *stack_top;     // to be restored
 };
+
+// Around whatever the embedder asks of a store that may run code: from here on, interruptions are
+// the store's, and those of before are forgotten unless a run is under way.
+struct run_entry {
+    struct store *outer_store; // whose the thread was
+    struct run *enclosing;
+};
+void run_begin_entry(struct store *store, struct run_entry *entry);
+void run_end_entry(struct store *store, const struct run_entry *entry);
 
 // Calls a function: slots[0..] hold the arguments and then the results. On a trap, its code is
 // returned and store->trap, trap_pc and trap_instance tell more.

@@ -111,6 +111,7 @@ static enum trap_code trap_of(uint8_t (*load)(const volatile uint8_t *), const u
 {
     volatile enum trap_code code = TRAP_NONE;
 
+    run.store = &store;
     store.run = &run;
     trap_store = &store;
     if (sigsetjmp(run.landing, 0) == 0)
@@ -356,6 +357,7 @@ static void interrupt_inside_handlers(void)
 {
     install();
     start_timer();
+    run.store = &store;
     store.run = &run;
     trap_store = &store;
     if (sigsetjmp(run.landing, 0) == 0)
