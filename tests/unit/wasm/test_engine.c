@@ -89,6 +89,18 @@ static const uint8_t caller_then_fault[] = {
     SECTION(SECTION_CODE, 1, BODY(LOCAL_GET, 0, CALL, 0, DROP, I32_CONST, 0x7f, I32_LOAD, 2, 0)),
 };
 
+// The same, and then a loop without end.
+static const uint8_t caller_then_loop[] = {
+    MAGIC,
+    SECTION(SECTION_TYPE, 1, FUNCTION_TYPE, 1, I32, 1, I32),
+    SECTION(SECTION_IMPORT, 1, NAME('h', 'o', 's', 't'),
+            NAME('f', 'u', 'n', 'c', 't', 'i', 'o', 'n'), FUNCTION, 0),
+    SECTION(SECTION_FUNCTION, 1, 0),
+    SECTION(SECTION_EXPORT, 1, NAME('c', 'a', 'l', 'l'), FUNCTION, 1),
+    SECTION(SECTION_CODE, 1,
+            BODY(LOCAL_GET, 0, CALL, 0, DROP, LOOP, EMPTY_BLOCK, BR, 0, END, I32_CONST, 0)),
+};
+
 static struct engine *engine;
 static struct error error;
 static struct trap trap;
@@ -396,7 +408,9 @@ static void host_function_takes_and_gives_values(void **state)
     assert_int_equal(calls, 1);
 }
 
-// Runs a guest of another engine, in the same thread.
+// The export of another engine's instance that call_other_engine runs, in the same thread.
+static const char *other_export;
+
 static enum trap_code call_other_engine(void *context, struct store *store, union slot *arguments)
 {
     struct engine *outer = engine;
@@ -406,7 +420,7 @@ static enum trap_code call_other_engine(void *context, struct store *store, unio
     (void)store;
     (void)arguments;
     engine = (struct engine *)other->store; // where an engine begins
-    outcome = engine_invoke(engine, function_of(other, "trap"), slots + 4, &trap);
+    outcome = engine_invoke(engine, function_of(other, other_export), slots + 4, &trap);
     engine = outer;
     return outcome == OUTCOME_TRAP ? TRAP_NONE : TRAP_HOST;
 }
@@ -422,6 +436,7 @@ static void run_inside_another_engines_run_leaves_its_traps_working(void **state
     other = instance_of(sample, sizeof sample);
     engine = first;
     define_host_function(call_other_engine, other);
+    other_export = "trap";
     struct instance *calling = instance_of(caller_then_fault, sizeof caller_then_fault);
     assert_int_equal(invoke(calling, "call"), OUTCOME_TRAP);
     assert_int_equal(trap.code, TRAP_MEMORY_OUT_OF_BOUNDS);
@@ -545,6 +560,28 @@ static void signal_interrupts_an_endless_loop(void **state)
     assert_int_equal(slots[0].u64, 3);
 }
 
+// The inner run, of another engine, is what the signal meets; the host function makes nothing of
+// its end, and the outer guest would go on for ever.
+static void signal_interrupts_all_runs_of_the_thread(void **state)
+{
+    const struct itimerval soon = {.it_value.tv_usec = 20000};
+    struct engine *first = engine;
+
+    (void)state;
+    create((struct engine_config){.stack_bytes = 0});
+    struct engine *second = engine;
+    struct instance *other = instance_of(sample, sizeof sample);
+    engine = first;
+    define_host_function(call_other_engine, other);
+    other_export = "forever";
+    struct instance *calling = instance_of(caller_then_loop, sizeof caller_then_loop);
+    assert_true(trap_install_interrupt(SIGALRM, &error));
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    assert_int_equal(invoke(calling, "call"), OUTCOME_TRAP);
+    assert_int_equal(trap.code, TRAP_INTERRUPTED);
+    engine_destroy(second);
+}
+
 static enum trap_code interrupt(void *context, struct store *store, union slot *arguments)
 {
     (void)context;
@@ -608,6 +645,7 @@ int main(void)
         TEST(exports_of_an_instance_can_be_imported),
         TEST(later_registration_takes_the_place_of_an_earlier_one),
         TEST(signal_interrupts_an_endless_loop),
+        TEST(signal_interrupts_all_runs_of_the_thread),
         TEST(interruption_during_a_host_function_ends_the_run),
         TEST(fuel_ends_an_endless_loop),
     };
