@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Blocks and branches.
-#include "sandbox/base/checked.h"
 #include "sandbox/wasm/translate.h"
 
 // What a frame's block type says; `instruction` has been read.
@@ -43,13 +42,6 @@ static void begin_fuel(struct compiler *c, struct control *control)
     }
 }
 
-static uint32_t add_cost(uint32_t left, uint32_t right)
-{
-    uint32_t sum;
-
-    return checked_add_u32(left, right, &sum) ? sum : UINT32_MAX;
-}
-
 // Blocks and branches of an if pay into the loop or function around them: what is charged bounds
 // what is executed, and there is one charge for each turn.
 static void end_fuel(struct compiler *c, struct control *control)
@@ -57,7 +49,7 @@ static void end_fuel(struct compiler *c, struct control *control)
     if (control->fuel_cell != 0)
         ((struct cell *)(void *)(c->start + control->fuel_cell))->imm = control->fuel_cost;
     else if (control > c->controls)
-        (control - 1)->fuel_cost = add_cost((control - 1)->fuel_cost, control->fuel_cost);
+        (control - 1)->fuel_cost = fuel_sum((control - 1)->fuel_cost, control->fuel_cost);
 }
 
 bool control_push(struct compiler *c, uint16_t opcode)
@@ -221,6 +213,8 @@ static bool end_function(struct compiler *c)
 
     if (!c->dead)
         emit_return(c, control->result_count, true);
+    if (c->zero_end > c->zero_first)
+        charge_moves(c, c->zero_end - c->zero_first);
     end_fuel(c, control);
     c->dead = true;
     c->control = NULL; // the body is complete
@@ -265,6 +259,7 @@ static void move_to_label(struct compiler *c, uint32_t height, uint32_t count, b
 {
     if (!reserve_cells(c, count * 24ull))
         return;
+    charge_moves(c, count);
     for (uint32_t i = 0; i < count; i++)
         move_to_slot(c, c->top + (int64_t)i - count, home_slot(c, height + i), consume);
 }

@@ -266,6 +266,13 @@ def check_sequence(table, names):
     for operation in operations[:-1]:
         if 'TERMINATOR' in operation.flags:
             sys.exit(f'sequences.def: {operation.name} must come last: {names}')
+    # The compiler would load only what is used of the value, and a load across the end of the
+    # memory would no longer trap.
+    for position, name in enumerate(names):
+        rest = ' '.join(names[position + 1:])
+        if re.search(r'(32|64)\.load(16|32)?[._]', name + '.') and \
+                re.search(r'\.store(8|16|32)\.[sn]r|wrap_i64|extend(8|16|32)_s', rest):
+            sys.exit(f'sequences.def: {name} must not be narrowed by {rest}')
 
 
 def expand(body, offset):

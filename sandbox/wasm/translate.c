@@ -122,6 +122,7 @@ void materialise_top(struct compiler *c, uint32_t count)
 {
     if (count == 0 || !reserve_cells(c, count * 24ull))
         return;
+    charge_moves(c, count);
     for (uint32_t i = count; i > 0; i--)
         materialise(c, c->top - i);
 }

@@ -241,6 +241,18 @@ static inline struct cell *emit(struct compiler *c, uint32_t operation)
     return cell;
 }
 
+static inline uint32_t fuel_sum(uint32_t left, uint32_t right)
+{
+    return left <= UINT32_MAX - right ? left + right : UINT32_MAX;
+}
+
+// Metered: one instruction that moves very many values pays for them, too.
+#define MOVES_PER_FUEL 16u
+static inline void charge_moves(struct compiler *c, uint32_t count)
+{
+    c->control->fuel_cost = fuel_sum(c->control->fuel_cost, count / MOVES_PER_FUEL);
+}
+
 // The field that names the slot of the cell's result.
 static inline uint16_t *cell_destination(struct cell *cell)
 {
