@@ -49,6 +49,21 @@ uint64_t code_origin(const struct module *module, const struct code *code, const
     return offset;
 }
 
+// The only instance of the module; NULL if there are several, any of which may be meant.
+static const struct instance *only_instance(const struct store *store, const struct module *module)
+{
+    const struct instance *found = NULL;
+
+    for (const struct instance *in = store->instances; in; in = in->next) {
+        if (in->module != module)
+            continue;
+        if (found)
+            return NULL;
+        found = in;
+    }
+    return found;
+}
+
 bool code_find(const struct store *store, const uint8_t *pc, const struct instance **instance,
                uint32_t *funcidx, uint64_t *offset)
 {
@@ -57,7 +72,7 @@ bool code_find(const struct store *store, const uint8_t *pc, const struct instan
         const struct code *code = code_at(module, pc);
         if (!code)
             continue;
-        *instance = in;
+        *instance = only_instance(store, module);
         *funcidx = module->imported_function_count + (uint32_t)(code - module->codes);
         *offset = code_origin(module, code, pc);
         return true;

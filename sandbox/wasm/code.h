@@ -14,8 +14,8 @@
 #include "sandbox/wasm/instance.h"
 #include "sandbox/wasm/module.h"
 
-// The function, instance and module offset of a cell of some instance of the store. False when pc
-// is in none.
+// The function and module offset of a cell of some instance of the store, and that instance: NULL
+// if the module has several, since they share its cells. False when pc is in none.
 bool code_find(const struct store *store, const uint8_t *pc, const struct instance **instance,
                uint32_t *funcidx, uint64_t *offset);
 

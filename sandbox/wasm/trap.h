@@ -65,10 +65,9 @@ void run_landing(uintptr_t trap_code) __attribute__((noreturn));
 
 /*
  * The processor's part, in trap_<architecture>.c; `ucontext` is what signal handlers get. The pc
- * that was interrupted; the register with the handlers' first argument, which points to a cell
- * while the pc is inside a handler (PINFOLD_PRESERVE_NONE says which register that is); and the
- * rewriting of the context, so that it continues in a call `function(argument)` that must not
- * return. All async-signal-safe.
+ * that was interrupted; the register with the handlers' first argument, which with preserve_none
+ * points to a cell while the pc is inside a handler; and the rewriting of the context, so that it
+ * continues in a call `function(argument)` that must not return. All async-signal-safe.
  */
 uintptr_t trap_context_pc(const void *ucontext);
 const uint8_t *trap_context_cell(const void *ucontext);

@@ -18,16 +18,12 @@ uintptr_t trap_context_pc(const void *ucontext)
     return (uintptr_t)context->uc_mcontext.pc;
 }
 
+// Of preserve_none's registers for arguments, the first one.
 const uint8_t *trap_context_cell(const void *ucontext)
 {
     const ucontext_t *context = ucontext;
-#if PINFOLD_PRESERVE_NONE
-    int cell_register = 20;
-#else
-    int cell_register = 0;
-#endif
 
-    return (const uint8_t *)(uintptr_t)context->uc_mcontext.regs[cell_register];
+    return (const uint8_t *)(uintptr_t)context->uc_mcontext.regs[20];
 }
 
 void trap_context_redirect(void *ucontext, void (*function)(uintptr_t), uintptr_t argument)

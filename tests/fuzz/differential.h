@@ -25,12 +25,12 @@ enum differential_form {
 };
 
 struct differential_options {
-    uint32_t forms;         /* enum differential_form */
-    uint32_t fuel;          /* instructions of each call */
-    uint32_t calls;         /* of each exported function */
-    uint64_t seed;          /* of the arguments */
-    bool must_be_valid;     /* to be refused is a difference too */
-    const char *title;      /* for reports; may be NULL */
+    uint32_t forms;     /* enum differential_form */
+    uint32_t fuel;      /* instructions of each call */
+    uint32_t calls;     /* of each exported function */
+    uint64_t seed;      /* of the arguments */
+    bool must_be_valid; /* to be refused is a difference too */
+    const char *title;  /* for reports; may be NULL */
 };
 
 /* How far the comparison came. */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Modules that are mutated as such: whatever validates is instantiated, with imports made up, and
-// compared in all forms. The mutator of libFuzzer knows nothing of modules, so ours mostly changes
-// instructions and other single bytes in place; from time to time it starts anew from a module that
-// the generator makes.
+// compared in all forms. libFuzzer's mutations know nothing of modules, so ours mostly changes
+// instructions, or bytes, in place; from time to time it starts anew from a module that the
+// generator makes.
 #include <string.h>
 
 #include "tests/fuzz/differential.h"
 #include "tests/fuzz/generate.h"
+#include "tests/fuzz/mutate.h"
 
 #define SEEDS_BYTES 2048u
 
@@ -15,28 +16,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
 
-static uint32_t next_random(uint32_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state;
-}
-
 // A body's bytes are most of a module: a byte that looks like an opcode becomes one of the same
 // neighbourhood, which often has the same type.
 static size_t change_bytes(uint8_t *data, size_t size, uint32_t *random)
 {
-    uint32_t count = 1 + next_random(random) % 4;
+    uint32_t count = 1 + mutate_random(random) % 4;
 
     for (uint32_t i = 0; i < count && size > 8; i++) {
-        uint8_t *byte = data + 8 + next_random(random) % (size - 8);
-        uint32_t kind = next_random(random) % 4;
+        uint8_t *byte = data + 8 + mutate_random(random) % (size - 8);
+        uint32_t kind = mutate_random(random) % 4;
 
         if (kind == 0)
-            *byte = (uint8_t)next_random(random);
+            *byte = (uint8_t)mutate_random(random);
         else
-            *byte = (uint8_t)(*byte + next_random(random) % 7 - 3);
+            *byte = (uint8_t)(*byte + mutate_random(random) % 7 - 3);
     }
     return size;
 }
@@ -45,10 +38,10 @@ static size_t new_module(uint8_t *data, size_t max_size, uint32_t *random)
 {
     static struct generated generated;
     uint8_t input[SEEDS_BYTES];
-    size_t size = 100 + next_random(random) % (SEEDS_BYTES - 100);
+    size_t size = 100 + mutate_random(random) % (SEEDS_BYTES - 100);
 
     for (size_t i = 0; i < size; i++)
-        input[i] = (uint8_t)(next_random(random) >> 8);
+        input[i] = (uint8_t)(mutate_random(random) >> 8);
     generate(input, size, &generated);
     if (generated.modules[0].size > max_size)
         return 0;
@@ -58,15 +51,20 @@ static size_t new_module(uint8_t *data, size_t max_size, uint32_t *random)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
-    uint32_t random = seed * 2654435761u + 1;
-    uint32_t kind = next_random(&random) % 16;
-    size_t made = 0;
+    uint32_t random = seed * 2654435761u | 1;
+    uint32_t kind = mutate_random(&random) % 16;
+    size_t made = kind == 0 ? new_module(data, max_size, &random) : 0;
 
-    if (kind == 0)
-        made = new_module(data, max_size, &random);
-    if (made == 0 && kind < 12)
-        made = change_bytes(data, size, &random);
-    return made != 0 && kind < 12 ? made : LLVMFuzzerMutate(data, size, max_size);
+    if (made != 0)
+        return made;
+    if (kind < 10) {
+        bool changed = false;
+        for (uint32_t count = 1 + mutate_random(&random) % 4; count > 0; count--)
+            changed = mutate_instruction(data, size, &random) || changed;
+        if (changed)
+            return size;
+    }
+    return kind < 13 ? change_bytes(data, size, &random) : LLVMFuzzerMutate(data, size, max_size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -62,9 +62,9 @@ static void put_little_endian(struct output *output, uint64_t bits, uint32_t byt
 
 static void put_i32(struct plan *plan)
 {
-    static const int32_t values[] = {0,     1,     2,          3,         -1,         -2,
-                                     31,    32,    INT32_MIN,  INT32_MAX, 32767,      32768,
-                                     -32768, -32769, 65535,    0x10000,   0x01234567, -100};
+    static const int32_t values[] = {0,      1,      2,         3,         -1,         -2,
+                                     31,     32,     INT32_MIN, INT32_MAX, 32767,      32768,
+                                     -32768, -32769, 65535,     0x10000,   0x01234567, -100};
     struct choices *choices = plan->choices;
     uint32_t kind = choose(choices, 4);
 
@@ -79,11 +79,11 @@ static void put_i32(struct plan *plan)
 
 static void put_i64(struct plan *plan)
 {
-    static const int64_t values[] = {0,         1,         -1,        2,
-                                     63,        64,        INT64_MIN, INT64_MAX,
-                                     INT32_MIN, INT32_MAX, 1ll << 31, -(1ll << 31) - 1,
-                                     32767,     32768,     -32768,    -32769,
-                                     1ll << 32, UINT32_MAX, 255,      0x123456789abcdef};
+    static const int64_t values[] = {0,         1,          -1,        2,
+                                     63,        64,         INT64_MIN, INT64_MAX,
+                                     INT32_MIN, INT32_MAX,  1ll << 31, -(1ll << 31) - 1,
+                                     32767,     32768,      -32768,    -32769,
+                                     1ll << 32, UINT32_MAX, 255,       0x123456789abcdef};
     struct choices *choices = plan->choices;
     uint32_t kind = choose(choices, 4);
 
@@ -98,10 +98,13 @@ static void put_i64(struct plan *plan)
 
 static void put_f32(struct plan *plan)
 {
-    static const uint32_t values[] = {0,          0x80000000u, 0x3f800000u, 0xbf800000u, 0x3fc00000u,
-                                      0x7f800000u, 0xff800000u, 0x7fc00000u, 0x7fa00001u, 0xffc12345u,
-                                      0x00000001u, 0x7f7fffffu, 0x4effffffu, 0x4f000000u, 0x4f800000u,
-                                      0x5f000000u, 0xcf000000u, 0x40490fdbu, 0xbf000000u, 0x42c80000u};
+    // Zeros more than once; infinities, NaNs, subnormals; bounds of the integer types.
+    static const uint32_t values[] = {
+        0,           0x80000000u, 0,           0x80000000u, 0x3f800000u, 0xbf800000u, 0x3fc00000u,
+        0xbf000000u, 0x42c80000u, 0x40490fdbu, 0x7f800000u, 0xff800000u, 0x7fc00000u, 0x7fa00001u,
+        0xffc12345u, 0x00000001u, 0x807fffffu, 0x7f7fffffu, 0x4effffffu, 0x4f000000u, 0xcf000000u,
+        0xcf000001u, 0x4f7fffffu, 0x4f800000u, 0x5effffffu, 0x5f000000u, 0xdf000000u, 0xdf000001u,
+        0x5f7fffffu, 0x5f800000u, 0xbf7fffffu};
     struct choices *choices = plan->choices;
     uint32_t kind = choose(choices, 4);
 
@@ -115,13 +118,43 @@ static void put_f32(struct plan *plan)
 
 static void put_f64(struct plan *plan)
 {
-    static const uint64_t values[] = {
-        0,                   1ull << 63,          0x3ff0000000000000u, 0xbff0000000000000u,
-        0x3ff8000000000000u, 0x7ff0000000000000u, 0xfff0000000000000u, 0x7ff8000000000000u,
-        0x7ff4000000000001u, 0xfff8000012345678u, 1,                   0x7fefffffffffffffu,
-        0x41dfffffffc00000u, 0x41e0000000000000u, 0x41f0000000000000u, 0x43e0000000000000u,
-        0xc1e0000000200000u, 0x400921fb54442d18u, 0xbfe0000000000000u, 0x4059000000000000u,
-        0x47efffffe0000000u, 0x3810000000000000u};
+    static const uint64_t values[] = {0,
+                                      0x8000000000000000u,
+                                      0,
+                                      0x8000000000000000u,
+                                      0x3ff0000000000000u,
+                                      0xbff0000000000000u,
+                                      0x3ff8000000000000u,
+                                      0xbfe0000000000000u,
+                                      0x4059000000000000u,
+                                      0x400921fb54442d18u,
+                                      0x7ff0000000000000u,
+                                      0xfff0000000000000u,
+                                      0x7ff8000000000000u,
+                                      0x7ff4000000000001u,
+                                      0xfff8000012345678u,
+                                      1,
+                                      0x800fffffffffffffu,
+                                      0x7fefffffffffffffu,
+                                      0x41dfffffffc00000u,
+                                      0x41dfffffffffffffu,
+                                      0x41e0000000000000u,
+                                      0xc1e0000000000000u,
+                                      0xc1e00000001fffffu,
+                                      0xc1e0000000200000u,
+                                      0x41efffffffffffffu,
+                                      0x41f0000000000000u,
+                                      0x43dfffffffffffffu,
+                                      0x43e0000000000000u,
+                                      0xc3e0000000000000u,
+                                      0xc3e0000000000001u,
+                                      0x43efffffffffffffu,
+                                      0x43f0000000000000u,
+                                      0xbfefffffffffffffu,
+                                      0x47efffffe0000000u,
+                                      0x47effffff0000000u,
+                                      0x3810000000000000u,
+                                      0x36a0000000000000u};
     struct choices *choices = plan->choices;
     uint32_t kind = choose(choices, 4);
 
@@ -149,9 +182,9 @@ void put_constant(struct plan *plan, uint8_t type)
 
 static uint8_t choose_type(struct choices *choices)
 {
-    static const uint8_t types[] = {TYPE_I32, TYPE_I32, TYPE_I64, TYPE_F32, TYPE_F64,
-                                    TYPE_I32, TYPE_I64, TYPE_F64, TYPE_I32, TYPE_FUNCREF,
-                                    TYPE_I32, TYPE_EXTERNREF};
+    static const uint8_t types[] = {TYPE_I32, TYPE_I32,     TYPE_I64, TYPE_F32,
+                                    TYPE_F64, TYPE_I32,     TYPE_I64, TYPE_F64,
+                                    TYPE_I32, TYPE_FUNCREF, TYPE_I32, TYPE_EXTERNREF};
 
     return types[choose(choices, sizeof types)];
 }
@@ -466,8 +499,9 @@ static void put_export(struct output *output, char letter, uint32_t index, uint8
 static void put_exports(struct plan *plan)
 {
     struct output *output = &plan->output;
-    size_t start = begin_section(output, 7, plan->function_count + plan->has_memory +
-                                                plan->table_count + plan->global_count);
+    size_t start = begin_section(output, 7,
+                                 plan->function_count + plan->has_memory + plan->table_count +
+                                     plan->global_count);
 
     for (uint32_t i = 0; i < plan->function_count; i++)
         put_export(output, 'f', i, 0);
@@ -502,7 +536,9 @@ static void put_element(struct plan *plan, uint32_t index)
     const struct plan_segment *segment = &plan->elements[index];
     bool expressions = segment->expressions || segment->type == TYPE_EXTERNREF;
 
-    put_byte(output, (segment->active ? 0u : segment->declarative ? 3u : 1u) |
+    put_byte(output, (segment->active        ? 0u
+                      : segment->declarative ? 3u
+                                             : 1u) |
                          (expressions ? 4u : 0u));
     if (segment->active) {
         put_byte(output, 0x41);
@@ -564,7 +600,8 @@ static void put_datas(struct plan *plan)
         put_byte(output, !segment->active);
         if (segment->active) {
             put_byte(output, 0x41);
-            put_signed(output, (int64_t)choose_bits(plan->choices, chance(plan->choices, 9) ? 2 : 1));
+            put_signed(output,
+                       (int64_t)choose_bits(plan->choices, chance(plan->choices, 9) ? 2 : 1));
             put_byte(output, 0x0b);
         }
         put_unsigned(output, segment->count);
@@ -625,7 +662,6 @@ void generate(const uint8_t *input, size_t size, struct generated *generated)
         plan->number = i;
         plan->statements = STATEMENTS_MAX;
         generate_module(plan);
-        generated->modules[i] =
-            (struct differential_module){plan->output.bytes, plan->output.size};
+        generated->modules[i] = (struct differential_module){plan->output.bytes, plan->output.size};
     }
 }

@@ -13,14 +13,14 @@
 #include "tests/fuzz/generate_plan.h"
 #include "tests/fuzz/reference.h"
 
-#define LABELS_MAX     9u
-#define OPERANDS_MAX   48u // more are dropped
-#define STACK_MAX      256u
-#define LOCALS_MAX     24u
-#define COUNTERS       3u
-#define CHAIN_MAX      4u
-#define NO_COUNTER     0xffu
-#define TYPE_NUMERIC   4u
+#define LABELS_MAX   9u
+#define OPERANDS_MAX 48u // more are dropped
+#define STACK_MAX    256u
+#define LOCALS_MAX   24u
+#define COUNTERS     3u
+#define CHAIN_MAX    4u
+#define NOTHING      UINT32_MAX // no local, no global
+#define TYPE_NUMERIC 4u
 
 struct open_block {
     uint8_t opcode; /* 0 for the function */
@@ -28,7 +28,7 @@ struct open_block {
     uint8_t parameter_count, result_count;
     uint32_t height;
     uint32_t statements; /* left for it */
-    uint8_t counter;     /* of a loop: the local that counts turns, or NO_COUNTER */
+    uint32_t counter;    /* of a loop: the local that counts turns, or NOTHING */
     bool unreachable;
 };
 
@@ -40,13 +40,14 @@ struct body {
     uint8_t locals[LOCALS_MAX];
     uint32_t local_count; /* without the counters behind them */
     uint32_t recent;      /* local that was read last */
+    uint32_t many;        /* how many locals of one type follow the counters */
+    uint8_t many_type;
     uint8_t stack[STACK_MAX];
     uint32_t height;
     struct open_block blocks[LABELS_MAX];
     uint32_t depth;
     uint8_t block_result[LABELS_MAX]; /* of block types that are one type */
 };
-
 
 /* An instruction without immediates that gives one number. */
 struct arithmetic {
@@ -84,7 +85,7 @@ void body_memarg(struct body *b, const struct access *access);
 void body_load(struct body *b, const struct access *load);
 void body_arithmetic(struct body *b, const struct arithmetic *a);
 
-/* Locals and globals of a type, NO_COUNTER where there is none. */
+/* Locals and globals of a type, NOTHING where there is none. */
 uint32_t body_find_local(struct body *b, uint8_t type);
 uint32_t body_find_global(struct body *b, uint8_t type, bool is_mutable);
 

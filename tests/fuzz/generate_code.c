@@ -12,11 +12,11 @@ static const struct access stores[] = {
     {0x39, TYPE_F64, 3}, {0x3a, TYPE_I32, 0}, {0x3b, TYPE_I32, 1},
     {0x3c, TYPE_I64, 0}, {0x3d, TYPE_I64, 1}, {0x3e, TYPE_I64, 2}};
 
-static const struct access loads[] = {
-    {0x28, TYPE_I32, 2}, {0x29, TYPE_I64, 3}, {0x2a, TYPE_F32, 2}, {0x2b, TYPE_F64, 3},
-    {0x2c, TYPE_I32, 0}, {0x2d, TYPE_I32, 0}, {0x2e, TYPE_I32, 1}, {0x2f, TYPE_I32, 1},
-    {0x30, TYPE_I64, 0}, {0x31, TYPE_I64, 0}, {0x32, TYPE_I64, 1}, {0x33, TYPE_I64, 1},
-    {0x34, TYPE_I64, 2}, {0x35, TYPE_I64, 2}};
+static const struct access loads[] = {{0x28, TYPE_I32, 2}, {0x29, TYPE_I64, 3}, {0x2a, TYPE_F32, 2},
+                                      {0x2b, TYPE_F64, 3}, {0x2c, TYPE_I32, 0}, {0x2d, TYPE_I32, 0},
+                                      {0x2e, TYPE_I32, 1}, {0x2f, TYPE_I32, 1}, {0x30, TYPE_I64, 0},
+                                      {0x31, TYPE_I64, 0}, {0x32, TYPE_I64, 1}, {0x33, TYPE_I64, 1},
+                                      {0x34, TYPE_I64, 2}, {0x35, TYPE_I64, 2}};
 
 static const uint8_t numeric_types[TYPE_NUMERIC] = {TYPE_I32, TYPE_I64, TYPE_F32, TYPE_F64};
 
@@ -34,9 +34,7 @@ static uint8_t top_type(struct body *b)
 {
     uint8_t type = b->height > body_innermost(b)->height ? b->stack[b->height - 1] : TYPE_FUNCREF;
 
-    return body_is_reference(type) || chance(b->choices, 6)
-               ? body_any_number(b)
-               : type;
+    return body_is_reference(type) || chance(b->choices, 6) ? body_any_number(b) : type;
 }
 
 static void operate(struct body *b)
@@ -47,6 +45,11 @@ static void operate(struct body *b)
     if (body_may_trap_by_zero(a)) {
         body_want(b, a->parameters, 1);
         body_push_right(b, a);
+    } else if (chance(b->choices, 6)) { // special values meet
+        for (uint32_t i = 0; i < a->parameter_count; i++) {
+            put_constant(b->plan, a->parameters[i]);
+            body_pushed(b, a->parameters[i]);
+        }
     } else {
         body_want(b, a->parameters, a->parameter_count);
     }
@@ -55,16 +58,16 @@ static void operate(struct body *b)
 
 static void set_local(struct body *b)
 {
-    uint32_t index = chance(b->choices, 4) ? choose(b->choices, b->local_count)
-                                           : body_find_local(b, top_type(b));
+    uint8_t type = chance(b->choices, 4) ? body_any_type(b) : top_type(b);
+    uint32_t index = body_find_local(b, type);
     uint8_t opcode = chance(b->choices, 3) ? 0x22 : 0x21;
 
-    if (index >= b->local_count)
+    if (index == NOTHING)
         return;
-    body_want(b, &b->locals[index], 1);
+    body_want(b, &type, 1);
     body_local(b, opcode, index);
     if (opcode == 0x22 && b->height == body_innermost(b)->height) // from nowhere
-        body_pushed(b, b->locals[index]);
+        body_pushed(b, type);
 }
 
 static void set_global(struct body *b)
@@ -72,7 +75,7 @@ static void set_global(struct body *b)
     uint8_t type = chance(b->choices, 2) ? body_any_type(b) : top_type(b);
     uint32_t index = body_find_global(b, type, true);
 
-    if (index == NO_COUNTER || index == b->plan->budget)
+    if (index == NOTHING || index == b->plan->budget)
         return;
     body_want(b, &type, 1);
     body_global(b, 0x24, index);
@@ -80,8 +83,7 @@ static void set_global(struct body *b)
 
 static void store(struct body *b)
 {
-    const struct access *access =
-        &stores[choose(b->choices, sizeof stores / sizeof stores[0])];
+    const struct access *access = &stores[choose(b->choices, sizeof stores / sizeof stores[0])];
 
     if (!b->plan->has_memory)
         return;
@@ -156,24 +158,24 @@ static uint32_t choose_block_type(struct body *b, struct open_block *block)
 }
 
 // A loop of some turns: the local that counts them.
-static uint8_t begin_counter(struct body *b)
+static uint32_t begin_counter(struct body *b)
 {
     uint32_t open = 0;
 
     for (uint32_t i = 0; i < b->depth; i++)
-        open += b->blocks[i].counter != NO_COUNTER;
+        open += b->blocks[i].counter != NOTHING;
     if (open >= COUNTERS || chance(b->choices, 8))
-        return NO_COUNTER;
+        return NOTHING;
     body_i32(b, 1 + (int32_t)choose(b->choices, 7));
     body_local(b, 0x21, b->local_count + open);
-    return (uint8_t)(b->local_count + open);
+    return b->local_count + open;
 }
 
 static void open_block(struct body *b)
 {
     static const uint8_t opcodes[] = {0x02, 0x03, 0x04, 0x04, 0x03};
     struct open_block block = {.opcode = opcodes[choose(b->choices, sizeof opcodes)],
-                               .counter = NO_COUNTER};
+                               .counter = NOTHING};
     const uint8_t condition = TYPE_I32;
 
     if (b->depth == LABELS_MAX)
@@ -207,7 +209,7 @@ void body_open_plain(struct body *b, uint8_t opcode)
     body_byte(b, opcode);
     body_byte(b, 0x40);
     b->blocks[b->depth++] =
-        (struct open_block){.opcode = opcode, .counter = NO_COUNTER, .height = b->height};
+        (struct open_block){.opcode = opcode, .counter = NOTHING, .height = b->height};
 }
 
 void body_end_of_path(struct body *b)
@@ -340,8 +342,7 @@ void body_call(struct body *b)
     const struct plan *plan = b->plan;
     uint32_t index = choose(b->choices, plan->function_count);
 
-    if (index >= plan->imported_function_count && index <= b->function &&
-        !chance(b->choices, 32))
+    if (index >= plan->imported_function_count && index <= b->function && !chance(b->choices, 32))
         return;
     const struct plan_type *type = &plan->types[plan->functions[index]];
     body_want(b, type->parameters, type->parameter_count);
@@ -357,8 +358,8 @@ static void call_indirect(struct body *b)
     uint8_t function = plan->tables[0].functions[entry];
     bool recursive = function != NO_FUNCTION && function >= plan->imported_function_count &&
                      function <= b->function;
-    uint32_t index = function == NO_FUNCTION ? choose(b->choices, plan->type_count)
-                                             : plan->functions[function];
+    uint32_t index =
+        function == NO_FUNCTION ? choose(b->choices, plan->type_count) : plan->functions[function];
     const struct plan_type *type = &plan->types[index];
 
     if ((recursive || function == NO_FUNCTION) && !chance(b->choices, 32))
@@ -517,11 +518,10 @@ static const struct {
     uint8_t weight;
     statement *statement;
 } statements[] = {
-    {26, push_any}, {36, operate},      {44, set_local}, {10, set_global},
-    {26, store},    {16, load},         {6, drop},       {10, select_one},
-    {24, open_block}, {16, branch_if},  {5, branch},     {4, branch_table},
-    {3, leave},     {10, body_call},         {4, call_indirect}, {5, bulk_memory},
-    {6, use_table}, {3, test_reference}, {1, nothing},   {12, body_sequence},
+    {26, push_any},   {36, operate},     {44, set_local},     {10, set_global}, {26, store},
+    {16, load},       {6, drop},         {10, select_one},    {24, open_block}, {16, branch_if},
+    {5, branch},      {4, branch_table}, {3, leave},          {10, body_call},  {4, call_indirect},
+    {5, bulk_memory}, {6, use_table},    {3, test_reference}, {1, nothing},     {12, body_sequence},
 };
 
 static void choose_statement(struct body *b)
@@ -552,14 +552,15 @@ static void settle(struct body *b, const uint8_t *types, uint32_t count)
         uint8_t type = b->stack[b->height - 1];
         uint32_t index = body_find_local(b, type);
         uint8_t below = b->height > block->height + kept + 1 ? b->stack[b->height - 2] : 0;
-        if (index != NO_COUNTER && !chance(b->choices, 3))
+        if (index != NOTHING && !chance(b->choices, 3))
             body_local(b, 0x21, index);
         else if (below == type && !body_is_reference(type)) // add
-            body_plain(b, type == TYPE_I32   ? 0x6a
-                     : type == TYPE_I64 ? 0x7c
-                     : type == TYPE_F32 ? 0x92
-                                        : 0xa0,
-                  2, type);
+            body_plain(b,
+                       type == TYPE_I32   ? 0x6a
+                       : type == TYPE_I64 ? 0x7c
+                       : type == TYPE_F32 ? 0x92
+                                          : 0xa0,
+                       2, type);
         else
             body_plain(b, 0x1a, 1, 0);
     }
@@ -569,7 +570,7 @@ static void settle(struct body *b, const uint8_t *types, uint32_t count)
         body_push_value(b, types[i]);
 }
 
-static void end_turn(struct body *b, uint8_t counter)
+static void end_turn(struct body *b, uint32_t counter)
 {
     const struct open_block *block = body_innermost(b);
     bool counts_up = chance(b->choices, 4);
@@ -610,7 +611,7 @@ static void close_block(struct body *b)
                 (block->result_count == 0 ||
                  memcmp(block->parameters, block->results, block->result_count) == 0);
 
-    if (block->counter != NO_COUNTER && (!block->unreachable || chance(b->choices, 2)))
+    if (block->counter != NOTHING && (!block->unreachable || chance(b->choices, 2)))
         end_turn(b, block->counter);
     if (b->depth == 1 && !block->unreachable && b->plan->has_memory && chance(b->choices, 2))
         store_locals(b);
@@ -636,11 +637,16 @@ static void close_block(struct body *b)
 
 static void put_locals(struct body *b, const struct plan_type *type)
 {
-    uint32_t count = choose(b->choices, 2 * 6 + 1);
+    static const uint16_t many[] = {1, 7, 9, 40, 300, 1025, 3000};
+    uint32_t count = choose(b->choices, 13);
 
     b->local_count = type->parameter_count;
     memcpy(b->locals, type->parameters, type->parameter_count);
-    put_unsigned(b->output, count + 1);
+    if (chance(b->choices, 12)) {
+        b->many = many[choose(b->choices, sizeof many / sizeof many[0])];
+        b->many_type = body_any_type(b);
+    }
+    put_unsigned(b->output, count + 1 + (b->many > 0));
     for (uint32_t i = 0; i < count; i++) {
         uint8_t local_type = i < TYPE_NUMERIC ? numeric_types[i] : body_any_type(b);
         b->locals[b->local_count++] = local_type;
@@ -649,20 +655,22 @@ static void put_locals(struct body *b, const struct plan_type *type)
     }
     put_unsigned(b->output, COUNTERS);
     put_byte(b->output, TYPE_I32);
+    if (b->many > 0) {
+        put_unsigned(b->output, b->many);
+        put_byte(b->output, b->many_type);
+    }
 }
 
 void generate_body(struct plan *plan, uint32_t function)
 {
     const struct plan_type *type = &plan->types[plan->functions[function]];
-    struct body body = {.plan = plan,
-                        .choices = plan->choices,
-                        .output = &plan->output,
-                        .function = function};
+    struct body body = {
+        .plan = plan, .choices = plan->choices, .output = &plan->output, .function = function};
     struct body *b = &body;
 
     body_prepare();
     put_locals(b, type);
-    b->blocks[b->depth++] = (struct open_block){.counter = NO_COUNTER,
+    b->blocks[b->depth++] = (struct open_block){.counter = NOTHING,
                                                 .results = type->results,
                                                 .result_count = type->result_count,
                                                 .statements = 4 + choose(b->choices, 40)};

@@ -64,7 +64,7 @@ struct plan {
     uint32_t number;
     struct plan_type types[PLAN_TYPES];
     uint32_t type_count;
-    uint8_t functions[PLAN_FUNCTIONS]; /* their types */
+    uint8_t functions[PLAN_FUNCTIONS];      /* their types */
     uint8_t import_sources[PLAN_FUNCTIONS]; /* function of the first module, or NO_FUNCTION */
     uint32_t function_count, imported_function_count;
     struct plan_global globals[PLAN_GLOBALS];

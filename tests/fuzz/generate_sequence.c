@@ -9,8 +9,6 @@
 #include "sandbox/wasm/opcode.h"
 #include "tests/fuzz/generate_body.h"
 
-
-
 enum element_kind {
     END,
     BINARY,
@@ -64,7 +62,7 @@ struct sequence {
     uint32_t count;
     bool addresses;   // i32s should be small, since some become addresses
     uint8_t waiting;  // type of the result on top of the stack, 0 for none
-    uint32_t held[4]; // the last local that was set, by number of its type, or NO_COUNTER
+    uint32_t held[4]; // the last local that was set, by number of its type, or NOTHING
 };
 
 static uint32_t type_number(uint8_t type)
@@ -74,7 +72,10 @@ static uint32_t type_number(uint8_t type)
 
 static uint8_t letter_type(char letter)
 {
-    return letter == 'I' ? TYPE_I64 : letter == 'f' ? TYPE_F32 : letter == 'F' ? TYPE_F64 : TYPE_I32;
+    return letter == 'I'   ? TYPE_I64
+           : letter == 'f' ? TYPE_F32
+           : letter == 'F' ? TYPE_F64
+                           : TYPE_I32;
 }
 
 // The type of the accumulator that the element takes, 0 if it takes none.
@@ -142,7 +143,7 @@ static void push_slot(struct body *b, const struct sequence *s, uint8_t type)
 
     if (type == TYPE_I32 && s->addresses && !chance(b->choices, 24))
         index = b->local_count + choose(b->choices, COUNTERS);
-    if (index == NO_COUNTER)
+    if (index == NOTHING)
         body_push_simple(b, type);
     else
         body_local(b, 0x20, index);
@@ -173,7 +174,7 @@ static void push_accumulator(struct body *b, struct sequence *s, uint8_t type)
 
     if (s->waiting == type) {
         s->waiting = 0;
-    } else if (held != NO_COUNTER) {
+    } else if (held != NOTHING) {
         body_local(b, 0x20, held);
     } else {
         body_push_chain(b, type, 1);
@@ -248,7 +249,7 @@ static void set_some_local(struct body *b, struct sequence *s, uint8_t type)
 {
     uint32_t index = body_find_local(b, type);
 
-    if (index == NO_COUNTER)
+    if (index == NOTHING)
         return; // stays on the stack
     body_local(b, 0x21, index);
     s->held[type_number(type)] = index;
@@ -316,8 +317,8 @@ static void emit_return(struct body *b, struct sequence *s, const struct element
 {
     const struct open_block *function = &b->blocks[0];
 
-    if (function->result_count > 1 || (function->result_count == 1 &&
-                                       body_is_reference(function->results[0])))
+    if (function->result_count > 1 ||
+        (function->result_count == 1 && body_is_reference(function->results[0])))
         return;
     if (function->result_count == 1 && e->form[0] == 'r')
         push_accumulator(b, s, function->results[0]);
@@ -338,8 +339,8 @@ static void emit_global(struct body *b, struct sequence *s, uint8_t type, bool s
     uint32_t index = body_find_global(b, type, set);
 
     if (index == b->plan->budget && set)
-        index = NO_COUNTER;
-    if (index != NO_COUNTER)
+        index = NOTHING;
+    if (index != NOTHING)
         body_global(b, set ? 0x24 : 0x23, index);
     else if (set)
         body_plain(b, 0x1a, 1, 0);
@@ -457,7 +458,7 @@ static void choose_sequence(struct body *b, struct sequence *s)
     while (s->elements[s->count].kind != END)
         s->count++;
     for (uint32_t i = 0; i < 4; i++)
-        s->held[i] = NO_COUNTER;
+        s->held[i] = NOTHING;
     for (uint32_t i = 0; i < s->count; i++)
         s->addresses = s->addresses || s->elements[i].kind == LOAD || s->elements[i].kind == STORE;
 }

@@ -62,11 +62,13 @@ bool body_is_reference(uint8_t type)
     return type == TYPE_FUNCREF || type == TYPE_EXTERNREF;
 }
 
-// A local of that type, NO_COUNTER where there is none.
+// A local of that type, NOTHING where there is none.
 uint32_t body_find_local(struct body *b, uint8_t type)
 {
     uint32_t first = choose(b->choices, b->local_count + 3);
 
+    if (b->many > 0 && b->many_type == type && chance(b->choices, 3))
+        return b->local_count + COUNTERS + (uint32_t)choose_bits(b->choices, 2) % b->many;
     if (first >= b->local_count)
         first = b->recent;
     for (uint32_t i = 0; i < b->local_count; i++) {
@@ -74,7 +76,7 @@ uint32_t body_find_local(struct body *b, uint8_t type)
         if (b->locals[local] == type)
             return local;
     }
-    return NO_COUNTER;
+    return NOTHING;
 }
 
 uint32_t body_find_global(struct body *b, uint8_t type, bool is_mutable)
@@ -87,19 +89,23 @@ uint32_t body_find_global(struct body *b, uint8_t type, bool is_mutable)
         if (plan->globals[global].type == type && (plan->globals[global].is_mutable || !is_mutable))
             return global;
     }
-    return NO_COUNTER;
+    return NOTHING;
 }
 
 void body_local(struct body *b, uint8_t opcode, uint32_t index)
 {
+    bool counter = index >= b->local_count && index < b->local_count + COUNTERS;
+
     body_byte(b, opcode);
     body_number(b, index);
-    if (opcode == 0x20) {
-        body_pushed(b, index < b->local_count ? b->locals[index] : TYPE_I32);
-        b->recent = index < b->local_count ? index : b->recent;
-    } else if (opcode == 0x21) {
+    if (index < b->local_count)
+        b->recent = index;
+    if (opcode == 0x20)
+        body_pushed(b, counter                  ? TYPE_I32
+                       : index < b->local_count ? b->locals[index]
+                                                : b->many_type);
+    else if (opcode == 0x21)
         body_popped(b, 1);
-    }
 }
 
 void body_global(struct body *b, uint8_t opcode, uint32_t index)
@@ -132,9 +138,9 @@ void body_push_simple(struct body *b, uint8_t type)
     uint32_t kind = choose(b->choices, 8);
     uint32_t found = kind == 0  ? body_find_global(b, type, false)
                      : kind < 5 ? body_find_local(b, type)
-                                : NO_COUNTER;
+                                : NOTHING;
 
-    if (found == NO_COUNTER)
+    if (found == NOTHING)
         push_constant(b, type);
     else if (kind == 0)
         body_global(b, 0x23, found);
@@ -150,7 +156,10 @@ static bool prepared;
 
 static uint8_t letter_type(char letter)
 {
-    return letter == 'I' ? TYPE_I64 : letter == 'f' ? TYPE_F32 : letter == 'F' ? TYPE_F64 : TYPE_I32;
+    return letter == 'I'   ? TYPE_I64
+           : letter == 'f' ? TYPE_F32
+           : letter == 'F' ? TYPE_F64
+                           : TYPE_I32;
 }
 
 void body_prepare(void)
@@ -192,9 +201,8 @@ const struct arithmetic *body_choose_fitting(struct body *b)
 
     for (uint32_t i = 0; i < arithmetic_count; i++) {
         const struct arithmetic *a = &arithmetic[(first + i) % arithmetic_count];
-        if (a->parameter_count <= present &&
-            memcmp(b->stack + b->height - a->parameter_count, a->parameters,
-                   a->parameter_count) == 0)
+        if (a->parameter_count <= present && memcmp(b->stack + b->height - a->parameter_count,
+                                                    a->parameters, a->parameter_count) == 0)
             return a;
     }
     return &arithmetic[first];
@@ -202,15 +210,15 @@ const struct arithmetic *body_choose_fitting(struct body *b)
 
 bool body_may_trap_by_zero(const struct arithmetic *a)
 {
-    return a->page == 0 && ((a->code >= 0x6d && a->code <= 0x70) ||
-                            (a->code >= 0x7f && a->code <= 0x82));
+    return a->page == 0 &&
+           ((a->code >= 0x6d && a->code <= 0x70) || (a->code >= 0x7f && a->code <= 0x82));
 }
 
 void body_arithmetic(struct body *b, const struct arithmetic *a)
 {
     static const uint8_t saturating[] = {0, 1, 2, 3, 0xff, 0xff, 4, 5, 6, 7};
-    bool truncates = a->page == 0 && a->code >= 0xa8 && a->code <= 0xb1 &&
-                     a->code != 0xac && a->code != 0xad;
+    bool truncates =
+        a->page == 0 && a->code >= 0xa8 && a->code <= 0xb1 && a->code != 0xac && a->code != 0xad;
 
     if (truncates && !chance(b->choices, 8)) {
         body_byte(b, 0xfc);
@@ -244,11 +252,11 @@ void body_push_right(struct body *b, const struct arithmetic *a)
 
 /* Memory. */
 
-static const struct access loads[] = {
-    {0x28, TYPE_I32, 2}, {0x29, TYPE_I64, 3}, {0x2a, TYPE_F32, 2}, {0x2b, TYPE_F64, 3},
-    {0x2c, TYPE_I32, 0}, {0x2d, TYPE_I32, 0}, {0x2e, TYPE_I32, 1}, {0x2f, TYPE_I32, 1},
-    {0x30, TYPE_I64, 0}, {0x31, TYPE_I64, 0}, {0x32, TYPE_I64, 1}, {0x33, TYPE_I64, 1},
-    {0x34, TYPE_I64, 2}, {0x35, TYPE_I64, 2}};
+static const struct access loads[] = {{0x28, TYPE_I32, 2}, {0x29, TYPE_I64, 3}, {0x2a, TYPE_F32, 2},
+                                      {0x2b, TYPE_F64, 3}, {0x2c, TYPE_I32, 0}, {0x2d, TYPE_I32, 0},
+                                      {0x2e, TYPE_I32, 1}, {0x2f, TYPE_I32, 1}, {0x30, TYPE_I64, 0},
+                                      {0x31, TYPE_I64, 0}, {0x32, TYPE_I64, 1}, {0x33, TYPE_I64, 1},
+                                      {0x34, TYPE_I64, 2}, {0x35, TYPE_I64, 2}};
 
 void body_memarg(struct body *b, const struct access *access)
 {
@@ -379,7 +387,7 @@ void body_want(struct body *b, const uint8_t *types, uint32_t count)
 
 uint8_t body_any_type(struct body *b)
 {
-    static const uint8_t types[] = {TYPE_I32, TYPE_I64, TYPE_F32,     TYPE_F64,      TYPE_I32,
+    static const uint8_t types[] = {TYPE_I32, TYPE_I64, TYPE_F32,     TYPE_F64,       TYPE_I32,
                                     TYPE_I32, TYPE_I64, TYPE_FUNCREF, TYPE_EXTERNREF, TYPE_F64};
 
     return types[choose(b->choices, sizeof types)];

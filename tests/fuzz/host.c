@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
-#define FUNCTIONS_MAX  256u
-#define ARGUMENTS_MAX  32u
-#define TRAP_FREQUENCY 61u
+#define FUNCTIONS_MAX    256u
+#define ARGUMENTS_MAX    32u
+#define TRAP_FREQUENCY   61u
+#define NESTED_FREQUENCY 4u
+#define DEPTH_MAX        3u
 
 struct host_function {
     struct host *host;
@@ -51,7 +53,7 @@ static uint64_t visible(uint8_t type, uint64_t value)
 }
 
 // No NaN: floats are small numbers, or have a random but not the largest exponent.
-static uint64_t result(uint8_t type, uint64_t hash)
+uint64_t host_value(uint8_t type, uint64_t hash)
 {
     static const uint32_t floats[] = {0, 0x80000000u, 0x3f800000u, 0xc0490fdbu};
     static const uint64_t doubles[] = {0, 0x8000000000000000u, 0x3ff0000000000000u,
@@ -66,9 +68,16 @@ static uint64_t result(uint8_t type, uint64_t hash)
         return hash & 1 ? floats[hash >> 1 & 3] : hash >> 32 & ~0x00800000u;
     case TYPE_F64:
         return hash & 1 ? doubles[hash >> 1 & 3] : hash & ~0x0010000000000000u;
-    default:
+    case TYPE_EXTERNREF:
         return hash & 1 ? hash >> 40 : 0;
+    default:
+        return 0;
     }
+}
+
+uint64_t host_mix(uint64_t hash, uint8_t type, uint64_t value)
+{
+    return mix(hash, visible(type, value));
 }
 
 // A list of types, of either side.
@@ -83,15 +92,23 @@ static enum trap_code answer(struct host *host, uint32_t number, struct types pa
     uint64_t hash = mix(mix(0x5bd1e995, number), host->calls++), function = 0;
 
     for (uint32_t i = 0; i < parameters.count; i++) {
-        hash = mix(hash, visible(parameters.bytes[i], values[i]));
+        hash = host_mix(hash, parameters.bytes[i], values[i]);
         if (parameters.bytes[i] == TYPE_FUNCREF)
             function = values[i];
     }
     if ((hash >> 8) % TRAP_FREQUENCY == 0)
         return TRAP_HOST;
+    if (host->nested != NULL && host->depth < DEPTH_MAX && (hash >> 40) % NESTED_FREQUENCY == 0) {
+        host->depth++;
+        enum trap_code code = host->nested(host, mix(hash, 1), &hash);
+        host->depth--;
+        if (code != TRAP_NONE)
+            return code;
+    }
     for (uint32_t i = 0; i < results.count; i++) {
         hash = mix(hash, i);
-        values[i] = results.bytes[i] == TYPE_FUNCREF ? function : result(results.bytes[i], hash);
+        values[i] =
+            results.bytes[i] == TYPE_FUNCREF ? function : host_value(results.bytes[i], hash);
     }
     return TRAP_NONE;
 }
@@ -101,8 +118,7 @@ enum trap_code host_reference(void *context, const struct reference_function *fu
 {
     const struct reference_type *type = &function->type;
 
-    return answer(context, function->index,
-                  (struct types){type->parameters, type->parameter_count},
+    return answer(context, function->index, (struct types){type->parameters, type->parameter_count},
                   (struct types){type->results, type->result_count}, values);
 }
 
@@ -114,8 +130,7 @@ static enum trap_code engine_callback(void *context, struct store *store, union 
 
     for (uint32_t i = 0; i < type->parameter_count + type->result_count; i++)
         bytes[i] = host_type_byte(type->types[i]);
-    return answer(function->host, function->number,
-                  (struct types){bytes, type->parameter_count},
+    return answer(function->host, function->number, (struct types){bytes, type->parameter_count},
                   (struct types){bytes + type->parameter_count, type->result_count}, &slots->u64);
 }
 
@@ -144,9 +159,8 @@ static bool define_function(struct host *host, struct engine *engine, const stru
 
     if (function == NULL)
         abort();
-    *function = (struct host_function){.host = host,
-                                       .number = host->function_count++,
-                                       .next = host->functions};
+    *function = (struct host_function){
+        .host = host, .number = host->function_count++, .next = host->functions};
     host->functions = function;
     if (host->function_count > FUNCTIONS_MAX ||
         type->parameter_count + type->result_count > ARGUMENTS_MAX ||

@@ -138,10 +138,11 @@ static void call(struct reference_machine *m, const struct reference_function *f
         stop(m, REFERENCE_STACK);
         return;
     }
-    enum trap_code code =
-        m->store->host(m->store->host_context, function, m->stack + base);
+    enum trap_code code = m->store->host(m->store->host_context, function, m->stack + base);
     m->sp = base + type->result_count;
-    if (code != TRAP_NONE)
+    if (code == TRAP_COUNT)
+        stop(m, m->store->outcome);
+    else if (code != TRAP_NONE)
         trap(m, code);
 }
 
@@ -182,8 +183,8 @@ static void block(struct reference_machine *m, uint8_t opcode)
     if (opcode == 0x03)
         push_label(m, (struct label){m->pc, parameters, m->sp - parameters, true});
     else
-        push_label(m, (struct label){function->code + match.end, results, m->sp - parameters,
-                                     false});
+        push_label(m,
+                   (struct label){function->code + match.end, results, m->sp - parameters, false});
     if (!taken)
         m->pc = function->code + match.otherwise;
 }
@@ -373,17 +374,16 @@ static void load(struct reference_machine *m, uint8_t opcode, uint64_t at, uint3
         uint64_t sign = 1ull << (width * 8 - 1);
         value = (value ^ sign) - sign;
     }
-    push(m, opcode == 0x28 || opcode == 0x2a || (opcode >= 0x2c && opcode <= 0x2f)
-                ? (uint32_t)value
-                : value);
+    push(m, opcode == 0x28 || opcode == 0x2a || (opcode >= 0x2c && opcode <= 0x2f) ? (uint32_t)value
+                                                                                   : value);
 }
 
 static void store(struct reference_machine *m, uint8_t opcode, uint64_t at, uint32_t width,
                   uint64_t value)
 {
     struct reference_memory *memory = m->instance->memory;
-    bool some_nan = (opcode == 0x38 && value == SOME_NAN_32) ||
-                    (opcode == 0x39 && value == SOME_NAN_64);
+    bool some_nan =
+        (opcode == 0x38 && value == SOME_NAN_32) || (opcode == 0x39 && value == SOME_NAN_64);
 
     for (uint32_t i = 0; i < width; i++) {
         memory->bytes[at + i] = (uint8_t)(value >> i * 8);
@@ -695,7 +695,9 @@ enum reference_outcome reference_call(struct reference_store *store,
         m->calls--;
         store->trap_function = UINT32_MAX;
         store->trap = store->host(store->host_context, function, values);
-        return store->trap == TRAP_NONE ? REFERENCE_OK : REFERENCE_TRAP;
+        return store->trap == TRAP_NONE    ? REFERENCE_OK
+               : store->trap == TRAP_COUNT ? store->outcome
+                                           : REFERENCE_TRAP;
     }
     for (uint32_t i = 0; i < type->parameter_count; i++)
         push(m, values[i]);
@@ -711,6 +713,7 @@ enum reference_outcome reference_call(struct reference_store *store,
     m->pc = pc;
     m->at = at;
     m->stopped = false;
+    store->outcome = outcome;
     return outcome;
 }
 

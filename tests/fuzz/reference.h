@@ -5,7 +5,8 @@
  * the engine has validated before. WebAssembly 2.0 without vectors, one memory.
  *
  * Which NaN arithmetic gives is not determined. Here it gives one of two patterns that stand for
- * "some arithmetic NaN"; when the choice would show in anything but a NaN, the run ends undetermined.
+ * "some arithmetic NaN"; when the choice would show in anything but a NaN, the run ends
+ * undetermined.
  */
 #pragma once
 
@@ -149,7 +150,8 @@ enum reference_outcome {
     REFERENCE_OTHER,        /* a module that it does not understand */
 };
 
-/* A host function's work, on its arguments and then results. Anything but TRAP_NONE traps. */
+/* A host function's work, on its arguments and then results. Anything but TRAP_NONE traps, and
+ * TRAP_COUNT ends the run with the outcome of the latest nested call. */
 typedef enum trap_code reference_host(void *context, const struct reference_function *function,
                                       uint64_t *values);
 
@@ -176,6 +178,7 @@ struct reference_store {
     enum trap_code trap;
     uint32_t trap_function;
     uint64_t trap_offset;
+    enum reference_outcome outcome;
 };
 
 void reference_init(struct reference_store *store);

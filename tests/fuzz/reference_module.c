@@ -307,7 +307,7 @@ static void bind(struct reading *r, enum reference_kind kind, void *object)
 static void read_import(struct reading *r, uint32_t i)
 {
     struct reference_name module = read_name(r), name = read_name(r);
-    enum reference_kind kind = (enum reference_kind)*r->at++;
+    enum reference_kind kind = (enum reference_kind) * r->at++;
     const struct reference_registered *entry = find(r->store, module, name);
     struct reference_type type = {NULL, NULL, 0, 0};
     uint64_t minimum = 0, maximum = 0;
@@ -365,8 +365,7 @@ static void read_memory(struct reading *r, uint32_t i)
     read_limits(r, &minimum, &maximum);
     if (i > 0 || r->instance->memory != NULL)
         r->failed = true;
-    bind(r, KIND_MEMORY,
-         new_memory(r->store, minimum, maximum < PAGES_MAX ? maximum : PAGES_MAX));
+    bind(r, KIND_MEMORY, new_memory(r->store, minimum, maximum < PAGES_MAX ? maximum : PAGES_MAX));
 }
 
 static const uint8_t *read_expression(struct reading *r)
@@ -407,7 +406,7 @@ static void read_export(struct reading *r, uint32_t i)
     struct reference_export *export = &r->instance->exports[i];
 
     export->name = read_name(r);
-    export->kind = (enum reference_kind)*r->at++;
+    export->kind = (enum reference_kind) * r->at++;
     export->index = number(r);
 }
 
@@ -427,8 +426,8 @@ static void read_element(struct reading *r, uint32_t i)
     element->count = number(r);
     element->values = reference_allocate(r->store, element->count, sizeof *element->values);
     for (uint32_t k = 0; k < element->count && !r->failed; k++)
-        element->values[k] = flags & 4 ? read_value(r)
-                                       : (uintptr_t)r->instance->functions[number(r)];
+        element->values[k] =
+            flags & 4 ? read_value(r) : (uintptr_t)r->instance->functions[number(r)];
 }
 
 static void read_data(struct reading *r, uint32_t i)
@@ -496,9 +495,9 @@ typedef void read_item(struct reading *r, uint32_t index);
 
 static void read_section(struct reading *r, uint8_t id)
 {
-    static read_item *const readers[] = {NULL,        read_type,   read_import, read_function,
-                                         read_table,  read_memory, read_global, read_export,
-                                         NULL,        read_element, read_code,  read_data};
+    static read_item *const readers[] = {NULL,       read_type,    read_import, read_function,
+                                         read_table, read_memory,  read_global, read_export,
+                                         NULL,       read_element, read_code,   read_data};
     struct reference_instance *instance = r->instance;
 
     if (id == 8) {

@@ -201,8 +201,7 @@ static uint64_t change_sign(uint32_t index, uint64_t left, uint64_t right, uint6
 }
 
 // abs neg ceil floor trunc nearest sqrt add sub mul div min max copysign.
-static uint64_t f32_arithmetic(uint32_t index, uint64_t left, uint64_t right,
-                               enum trap_code *fault)
+static uint64_t f32_arithmetic(uint32_t index, uint64_t left, uint64_t right, enum trap_code *fault)
 {
     float a = to_f32(left), b = to_f32(right);
 
@@ -237,8 +236,7 @@ static uint64_t f32_arithmetic(uint32_t index, uint64_t left, uint64_t right,
     }
 }
 
-static uint64_t f64_arithmetic(uint32_t index, uint64_t left, uint64_t right,
-                               enum trap_code *fault)
+static uint64_t f64_arithmetic(uint32_t index, uint64_t left, uint64_t right, enum trap_code *fault)
 {
     double a = to_f64(left), b = to_f64(right);
 

@@ -4,10 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum {
-    TYPES_MAX = 2000,
-    TEXT_BYTES = 64 * 1024
-};
+enum { TYPES_MAX = 2000, TEXT_BYTES = 64 * 1024 };
 
 struct type_store store;
 struct module module;
@@ -215,16 +212,35 @@ static const struct {
     const char *name;
     const char *letters;
 } layouts[] = {
-    {"move.", "a>b"},          {"set.", ">b"},          {"const.u32", "g>b"},
-    {"const.s32", "s>b"},      {"const.64", "w>b"},
-    {"global.get.", "g>b"},    {"global.set.64.s", "ag"}, {"global.set.f32.s", "ag"},
-    {"global.set.", "g"},      {"br_table.s", "aT"},    {"br_table.r", "T"},
-    {"br", "@"},               {"unreachable", ""},     {"fuel", "g"},
-    {"call_indirect.s", "bgwa"}, {"call_indirect.r", "gwa"}, {"call", "ga"},
-    {"return.0", ""},          {"memory.size", "g>b"},  {"table.size", "g>b"},
-    {"ref.func", "g>a"},       {"memory.copy", "agw"},  {"memory.init", "agw"},
-    {"table.copy", "agw"},     {"table.init", "agw"},   {"data.drop", "g"},
-    {"elem.drop", "g"},        {"memory.", "ag"},       {"table.", "ag"},
+    {"move.", "a>b"},
+    {"set.", ">b"},
+    {"const.u32", "g>b"},
+    {"const.s32", "s>b"},
+    {"const.64", "w>b"},
+    {"global.get.", "g>b"},
+    {"global.set.64.s", "ag"},
+    {"global.set.f32.s", "ag"},
+    {"global.set.", "g"},
+    {"br_table.s", "aT"},
+    {"br_table.r", "T"},
+    {"br", "@"},
+    {"unreachable", ""},
+    {"fuel", "g"},
+    {"call_indirect.s", "bgwa"},
+    {"call_indirect.r", "gwa"},
+    {"call", "ga"},
+    {"return.0", ""},
+    {"memory.size", "g>b"},
+    {"table.size", "g>b"},
+    {"ref.func", "g>a"},
+    {"memory.copy", "agw"},
+    {"memory.init", "agw"},
+    {"table.copy", "agw"},
+    {"table.init", "agw"},
+    {"data.drop", "g"},
+    {"elem.drop", "g"},
+    {"memory.", "ag"},
+    {"table.", "ag"},
 };
 
 static bool ends_with(const char *name, const char *end)
@@ -328,11 +344,8 @@ static void write_cell(const struct code *code, const struct cell *cell)
     write_fields(code, cell, letters);
 }
 
-const char *code_text(uint32_t body)
+const char *cells_text(const struct code *code)
 {
-    const struct code *code = &module.codes[body];
-
-    assert_in_range(body, 0, module.body_count - 1);
     text_length = 0;
     text[0] = '\0';
     for (const struct cell *cell = (const struct cell *)(const void *)code->entry;
@@ -341,6 +354,12 @@ const char *code_text(uint32_t body)
         write_cell(code, cell);
     }
     return text;
+}
+
+const char *code_text(uint32_t body)
+{
+    assert_in_range(body, 0, module.body_count - 1);
+    return cells_text(&module.codes[body]);
 }
 
 void assert_code(uint32_t body, const char *expected)

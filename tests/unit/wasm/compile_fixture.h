@@ -43,7 +43,8 @@ void accept_function(const char *signature, const char *locals, const uint8_t *c
 void refuse_function(const char *signature, const char *locals, enum error_code code, size_t at,
                      const uint8_t *bytes, size_t length);
 
-// The cells of the body, as text; valid until the next call.
+// Cells as text, valid until the next call: of any code, or of a body.
+const char *cells_text(const struct code *code);
 const char *code_text(uint32_t body);
 // Fails unless the body's code is this.
 void assert_code(uint32_t body, const char *expected);

@@ -27,12 +27,17 @@ enum {
 static struct {
     struct bytes sections[SECTION_COUNT]; // content, without the count of vectors
     uint32_t counts[SECTION_COUNT];
-    uint64_t offsets[SECTION_COUNT]; // of the content, once finished
-    bool raw[SECTION_COUNT];         // given as a whole
-    struct bytes code_positions;     // uint32_t: first instructions in the code section's content
-    uint32_t kinds[KINDS];           // how many there are of each
+    bool raw[SECTION_COUNT];     // given as a whole
+    struct bytes code_positions; // uint32_t: first instructions in the code section's content
+    uint32_t kinds[KINDS];       // how many there are of each
     char signatures[SIGNATURES_KEPT][16]; // of the first types, if short
 } build;
+
+// The module finished last.
+static struct {
+    uint64_t offsets[SECTION_COUNT]; // of the sections' content
+    struct bytes code_positions;
+} finished;
 
 void put(struct bytes *bytes, uint8_t byte)
 {
@@ -338,7 +343,7 @@ static void put_section(struct bytes *module, uint8_t id)
     put(module, id);
     put_u32(module, (uint32_t)(count.length + content->length));
     put_all(module, count.data, count.length);
-    build.offsets[id] = module->length;
+    finished.offsets[id] = module->length;
     put_all(module, content->data, content->length);
     bytes_free(&count);
 }
@@ -346,10 +351,10 @@ static void put_section(struct bytes *module, uint8_t id)
 uint8_t *build_end(size_t *size)
 {
     static const uint8_t preamble[] = {'\0', 'a', 's', 'm', 1, 0, 0, 0};
-    static const uint8_t order[] = {
-        SECTION_TYPE,   SECTION_IMPORT, SECTION_FUNCTION, SECTION_TABLE,
-        SECTION_MEMORY, SECTION_GLOBAL, SECTION_EXPORT,   SECTION_START,
-        SECTION_ELEMENT, SECTION_DATA_COUNT, SECTION_CODE, SECTION_DATA};
+    static const uint8_t order[] = {SECTION_TYPE,       SECTION_IMPORT, SECTION_FUNCTION,
+                                    SECTION_TABLE,      SECTION_MEMORY, SECTION_GLOBAL,
+                                    SECTION_EXPORT,     SECTION_START,  SECTION_ELEMENT,
+                                    SECTION_DATA_COUNT, SECTION_CODE,   SECTION_DATA};
     struct bytes module = {0};
     uint8_t *exact;
 
@@ -362,6 +367,8 @@ uint8_t *build_end(size_t *size)
     memcpy(exact, module.data, module.length);
     *size = module.length;
     bytes_free(&module);
+    finished.code_positions.length = 0;
+    put_all(&finished.code_positions, build.code_positions.data, build.code_positions.length);
     return exact;
 }
 
@@ -369,12 +376,12 @@ uint64_t build_code_offset(uint32_t body)
 {
     uint32_t position;
 
-    assert((body + 1) * sizeof position <= build.code_positions.length);
-    memcpy(&position, build.code_positions.data + body * sizeof position, sizeof position);
-    return build.offsets[SECTION_CODE] + position;
+    assert((body + 1) * sizeof position <= finished.code_positions.length);
+    memcpy(&position, finished.code_positions.data + body * sizeof position, sizeof position);
+    return finished.offsets[SECTION_CODE] + position;
 }
 
 uint64_t build_section_offset(uint8_t id)
 {
-    return build.offsets[id];
+    return finished.offsets[id];
 }

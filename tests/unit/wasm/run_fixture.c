@@ -9,16 +9,14 @@ struct error error;
 struct trap trap;
 union slot slots[CALL_SLOTS];
 
-enum {
-    MODULES_MAX = 256
-};
+enum { MODULES_MAX = 256 };
 
 static uint8_t *modules[MODULES_MAX]; // whose bytes the engine uses
 static size_t module_count;
 static struct sigaction fault_action; // as the engine wants it
 
-// cmocka puts handlers of its own in the place of the engine's for each test; run_set_up brings the
-// engine's back, which give faults that are no traps to cmocka.
+// cmocka puts handlers of its own in the place of the engine's for each test, after its set-up;
+// load_built brings the engine's back, which give faults that are no traps to cmocka.
 int run_group_set_up(void **state)
 {
     (void)state;
@@ -30,7 +28,7 @@ int run_set_up(void **state)
     (void)state;
     build_begin();
     engine_replace((struct engine_config){.stack_bytes = 0});
-    return sigaction(SIGSEGV, &fault_action, NULL);
+    return 0;
 }
 
 int run_tear_down(void **state)
@@ -58,6 +56,7 @@ struct module *load_built(void)
     struct module *loaded = NULL;
     size_t size;
 
+    assert_int_equal(sigaction(SIGSEGV, &fault_action, NULL), 0);
     assert_in_range(module_count, 0, MODULES_MAX - 1);
     modules[module_count] = build_end(&size);
     if (!engine_load(engine, modules[module_count++], size, &loaded, &error))

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocks and branches: which cells they become, where the values of labels stand, what is dead, and
-// what is paid for.
+// Blocks and branches: which cells they become, where the values of labels stand, what is dead.
 #include "tests/unit/wasm/compile_fixture.h"
 
 // Functions with block types of their own: type 0 is the function's, then come these.
-enum {
-    TYPE_I_I = 1,
-    TYPE_II,
-    TYPE_II_II,
-    TYPE_I
-};
+enum { TYPE_I_I = 1, TYPE_II, TYPE_II_II, TYPE_I };
 
 static void build_with_types(const char *signature, const uint8_t *code, size_t length)
 {
@@ -61,32 +55,32 @@ static void comparison_and_branch_become_one_cell(void **state)
 static void if_branches_on_the_opposite(void **state)
 {
     (void)state;
-    assert_translation("ii:", "", "br.i32.ge_s.ss $0 $1 @2; const.u32 1 -> $0; return.0",
-                       CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S, IF, EMPTY, I32_CONST, 1,
-                            LOCAL_SET, 0, END));
-    assert_translation("iFF:", "", "br_not.f64.lt.ss $1 $2 @2; const.u32 1 -> $0; return.0",
-                       CODE(LOCAL_GET, 1, LOCAL_GET, 2, F64_LT, IF, EMPTY, I32_CONST, 1, LOCAL_SET,
-                            0, END));
-    assert_translation("iff:", "", "br_not.f32.ne.ss $1 $2 @2; const.u32 1 -> $0; return.0",
-                       CODE(LOCAL_GET, 1, LOCAL_GET, 2, F32_NE, IF, EMPTY, I32_CONST, 1, LOCAL_SET,
-                            0, END));
+    assert_translation(
+        "ii:", "", "br.i32.ge_s.ss $0 $1 @2; const.u32 1 -> $0; return.0",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S, IF, EMPTY, I32_CONST, 1, LOCAL_SET, 0, END));
+    assert_translation(
+        "iFF:", "", "br_not.f64.lt.ss $1 $2 @2; const.u32 1 -> $0; return.0",
+        CODE(LOCAL_GET, 1, LOCAL_GET, 2, F64_LT, IF, EMPTY, I32_CONST, 1, LOCAL_SET, 0, END));
+    assert_translation(
+        "iff:", "", "br_not.f32.ne.ss $1 $2 @2; const.u32 1 -> $0; return.0",
+        CODE(LOCAL_GET, 1, LOCAL_GET, 2, F32_NE, IF, EMPTY, I32_CONST, 1, LOCAL_SET, 0, END));
 }
 
 static void immediates_of_branches_have_16_bits(void **state)
 {
     (void)state;
-    assert_translation("i:", "", "br.i32.lt_s.si $0 32767 @1; return.0",
-                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, I32_CONST, S32(32767), I32_LT_S, BR_IF, 0,
-                            END));
-    assert_translation("I:", "", "br.i64.lt_s.si $0 -32768 @1; return.0",
-                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, I64_CONST, S64(-32768), I64_LT_S, BR_IF, 0,
-                            END));
-    assert_translation("i:", "", "i32.lt_s.si.n $0 32768; br.i32.ne.ri 0 @2; return.0",
-                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, I32_CONST, S32(32768), I32_LT_S, BR_IF, 0,
-                            END));
-    assert_translation("I:", "", "i64.lt_s.si.n $0 -32769; br.i32.ne.ri 0 @2; return.0",
-                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, I64_CONST, S64(-32769), I64_LT_S, BR_IF, 0,
-                            END));
+    assert_translation(
+        "i:", "", "br.i32.lt_s.si $0 32767 @1; return.0",
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, I32_CONST, S32(32767), I32_LT_S, BR_IF, 0, END));
+    assert_translation(
+        "I:", "", "br.i64.lt_s.si $0 -32768 @1; return.0",
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, I64_CONST, S64(-32768), I64_LT_S, BR_IF, 0, END));
+    assert_translation(
+        "i:", "", "i32.lt_s.si.n $0 32768; br.i32.ne.ri 0 @2; return.0",
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, I32_CONST, S32(32768), I32_LT_S, BR_IF, 0, END));
+    assert_translation(
+        "I:", "", "i64.lt_s.si.n $0 -32769; br.i32.ne.ri 0 @2; return.0",
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, I64_CONST, S64(-32769), I64_LT_S, BR_IF, 0, END));
 }
 
 static void float_immediates_of_branches_are_those_of_64_bits(void **state)
@@ -95,9 +89,9 @@ static void float_immediates_of_branches_are_those_of_64_bits(void **state)
     assert_translation("F:", "", "br.f64.lt.si $0 1.5F @1; return.0",
                        CODE(BLOCK, EMPTY, LOCAL_GET, 0, F64_CONST, BITS64(0x3ff8000000000000),
                             F64_LT, BR_IF, 0, END));
-    assert_translation("f:", "", "f32.lt.si.n $0 1.5f; br.i32.ne.ri 0 @2; return.0",
-                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, F32_CONST, BITS32(0x3fc00000), F32_LT,
-                            BR_IF, 0, END));
+    assert_translation(
+        "f:", "", "f32.lt.si.n $0 1.5f; br.i32.ne.ri 0 @2; return.0",
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, F32_CONST, BITS32(0x3fc00000), F32_LT, BR_IF, 0, END));
 }
 
 static void any_other_condition_is_compared_with_zero(void **state)
@@ -116,9 +110,9 @@ static void any_other_condition_is_compared_with_zero(void **state)
 static void comparison_that_a_local_keeps_is_not_fused(void **state)
 {
     (void)state;
-    assert_translation("iii:", "", "i32.lt_s.ss $0 $1 -> $2; br.i32.ne.ri 0 @2; return.0",
-                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S, LOCAL_TEE, 2,
-                            BR_IF, 0, END));
+    assert_translation(
+        "iii:", "", "i32.lt_s.ss $0 $1 -> $2; br.i32.ne.ri 0 @2; return.0",
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S, LOCAL_TEE, 2, BR_IF, 0, END));
 }
 
 static void comparison_that_became_a_branch_leaves_the_accumulator(void **state)
@@ -181,8 +175,8 @@ static void all_branches_to_one_label_find_it(void **state)
     assert_translation("i:", "",
                        "br.i32.ne.si $0 0 @4; br.i32.ne.si $0 0 @4; br.i32.ne.si $0 0 @4; "
                        "const.u32 1 -> $0; return.0",
-                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, BR_IF, 0, LOCAL_GET, 0, BR_IF, 0,
-                            LOCAL_GET, 0, BR_IF, 0, I32_CONST, 1, LOCAL_SET, 0, END));
+                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, BR_IF, 0, LOCAL_GET, 0, BR_IF, 0, LOCAL_GET,
+                            0, BR_IF, 0, I32_CONST, 1, LOCAL_SET, 0, END));
 }
 
 static void branch_to_the_function_is_a_return(void **state)
@@ -216,9 +210,9 @@ static void accumulators_are_unknown_at_a_label(void **state)
 static void accumulators_outlive_a_block_that_nobody_leaves_early(void **state)
 {
     (void)state;
-    assert_translation("ii:i", "", "i32.add.ss.n $0 $1; i32.mul.ri.n 3; return.integer.r",
-                       CODE(BLOCK, I32, LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, END, I32_CONST, 3,
-                            I32_MUL));
+    assert_translation(
+        "ii:i", "", "i32.add.ss.n $0 $1; i32.mul.ri.n 3; return.integer.r",
+        CODE(BLOCK, I32, LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, END, I32_CONST, 3, I32_MUL));
 }
 
 /* Labels with values. */
@@ -228,10 +222,9 @@ static void values_are_moved_to_the_homes_of_the_label(void **state)
     (void)state;
     assert_translation("i:i", "", "move.64 $0 -> $3; br @2; return.integer.s $3",
                        CODE(BLOCK, I32, LOCAL_GET, 0, BR, 0, END));
-    assert_translation("ii:i", "",
-                       "i32.add.ss.n $0 $1; set.integer -> $4; br @3; return.integer.s $4",
-                       CODE(BLOCK, I32, I32_CONST, 9, LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, BR, 0,
-                            END));
+    assert_translation(
+        "ii:i", "", "i32.add.ss.n $0 $1; set.integer -> $4; br @3; return.integer.s $4",
+        CODE(BLOCK, I32, I32_CONST, 9, LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, BR, 0, END));
     // Homes $4 and $5; the values' own are one further up.
     assert_with_types("ii:ii",
                       "i32.clz.s $0 -> $5; i32.ctz.s.n $1; move.64 $5 -> $4; set.integer -> $5; "
@@ -250,10 +243,9 @@ static void value_in_its_home_needs_no_move(void **state)
 static void conditional_branch_with_values_at_home_is_one_cell(void **state)
 {
     (void)state;
-    assert_translation("i:i", "",
-                       "i32.add.si $0 1 -> $3; br.i32.ne.si $0 0 @2; return.integer.s $3",
-                       CODE(BLOCK, I32, LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 0, BR_IF,
-                            0, END));
+    assert_translation(
+        "i:i", "", "i32.add.si $0 1 -> $3; br.i32.ne.si $0 0 @2; return.integer.s $3",
+        CODE(BLOCK, I32, LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 0, BR_IF, 0, END));
 }
 
 static void value_that_the_taken_branch_needs_stays_stored(void **state)
@@ -274,22 +266,22 @@ static void conditional_branch_moves_values_on_the_taken_path_only(void **state)
                        "br.i32.eq.si $0 0 @3; const.u32 7 -> $3; br @4; const.u32 7 -> $3; "
                        "return.integer.s $3",
                        CODE(BLOCK, I32, I32_CONST, 7, LOCAL_GET, 0, BR_IF, 0, END));
-    assert_translation("ii:i", "",
-                       "br.i32.lt_s.ss $0 $1 @3; move.64 $0 -> $4; br @4; move.64 $0 -> $4; "
-                       "return.integer.s $4",
-                       CODE(BLOCK, I32, LOCAL_GET, 0, LOCAL_GET, 0, LOCAL_GET, 1, I32_GE_S, BR_IF,
-                            0, END));
+    assert_translation(
+        "ii:i", "",
+        "br.i32.lt_s.ss $0 $1 @3; move.64 $0 -> $4; br @4; move.64 $0 -> $4; "
+        "return.integer.s $4",
+        CODE(BLOCK, I32, LOCAL_GET, 0, LOCAL_GET, 0, LOCAL_GET, 1, I32_GE_S, BR_IF, 0, END));
 }
 
 static void value_behind_a_branch_that_was_not_taken_is_where_it_was(void **state)
 {
     (void)state;
     // The constant is still one: it becomes an immediate.
-    assert_translation("ii:i", "",
-                       "br.i32.eq.si $0 0 @3; const.u32 7 -> $4; br @4; i32.add.si $1 7 -> $4; "
-                       "return.integer.s $4",
-                       CODE(BLOCK, I32, I32_CONST, 7, LOCAL_GET, 0, BR_IF, 0, LOCAL_GET, 1, I32_ADD,
-                            END));
+    assert_translation(
+        "ii:i", "",
+        "br.i32.eq.si $0 0 @3; const.u32 7 -> $4; br @4; i32.add.si $1 7 -> $4; "
+        "return.integer.s $4",
+        CODE(BLOCK, I32, I32_CONST, 7, LOCAL_GET, 0, BR_IF, 0, LOCAL_GET, 1, I32_ADD, END));
 }
 
 static void accumulator_outlives_a_branch_that_was_not_taken(void **state)
@@ -307,14 +299,13 @@ static void accumulator_outlives_a_branch_that_was_not_taken(void **state)
 static void pending_locals_go_to_their_homes_before_a_block(void **state)
 {
     (void)state;
-    assert_translation("i:i", "",
-                       "move.64 $0 -> $3; const.u32 1 -> $0; return.integer.s $3",
+    assert_translation("i:i", "", "move.64 $0 -> $3; const.u32 1 -> $0; return.integer.s $3",
                        CODE(LOCAL_GET, 0, BLOCK, EMPTY, I32_CONST, 1, LOCAL_SET, 0, END));
-    assert_translation("i:i", "",
-                       "move.64 $0 -> $3; br.i32.eq.si $0 0 @3; const.u32 1 -> $0; "
-                       "return.integer.s $3",
-                       CODE(LOCAL_GET, 0, LOCAL_GET, 0, IF, EMPTY, I32_CONST, 1, LOCAL_SET, 0,
-                            END));
+    assert_translation(
+        "i:i", "",
+        "move.64 $0 -> $3; br.i32.eq.si $0 0 @3; const.u32 1 -> $0; "
+        "return.integer.s $3",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 0, IF, EMPTY, I32_CONST, 1, LOCAL_SET, 0, END));
 }
 
 static void constants_stay_constants_across_a_block(void **state)
@@ -339,11 +330,11 @@ static void parameters_of_a_block_stand_in_their_homes(void **state)
 static void branch_to_a_loop_moves_values_to_its_parameters(void **state)
 {
     (void)state;
-    assert_with_types("i:i",
-                      "move.64 $0 -> $3; i32.add.si $3 -1 -> $3; br.i32.ne.si $0 0 @1; "
-                      "return.integer.r",
-                      CODE(LOCAL_GET, 0, LOOP, TYPE_I_I, I32_CONST, 1, I32_SUB, LOCAL_GET, 0, BR_IF,
-                           0, END));
+    assert_with_types(
+        "i:i",
+        "move.64 $0 -> $3; i32.add.si $3 -1 -> $3; br.i32.ne.si $0 0 @1; "
+        "return.integer.r",
+        CODE(LOCAL_GET, 0, LOOP, TYPE_I_I, I32_CONST, 1, I32_SUB, LOCAL_GET, 0, BR_IF, 0, END));
     assert_with_types("i:", "move.64 $0 -> $3; const.u32 4 -> $3; br @1",
                       CODE(LOCAL_GET, 0, LOOP, TYPE_I, DROP, I32_CONST, 4, BR, 0, END));
 }
@@ -357,11 +348,11 @@ static void arms_of_an_if_meet_in_the_homes(void **state)
                        "br.i32.eq.si $0 0 @3; const.u32 1 -> $3; br @4; const.u32 2 -> $3; "
                        "return.integer.s $3",
                        CODE(LOCAL_GET, 0, IF, I32, I32_CONST, 1, ELSE, I32_CONST, 2, END));
-    assert_translation("ii:i", "",
-                       "br.i32.eq.si $0 0 @3; move.64 $0 -> $4; br @4; i32.add.ss $0 $1 -> $4; "
-                       "return.integer.s $4",
-                       CODE(LOCAL_GET, 0, IF, I32, LOCAL_GET, 0, ELSE, LOCAL_GET, 0, LOCAL_GET, 1,
-                            I32_ADD, END));
+    assert_translation(
+        "ii:i", "",
+        "br.i32.eq.si $0 0 @3; move.64 $0 -> $4; br @4; i32.add.ss $0 $1 -> $4; "
+        "return.integer.s $4",
+        CODE(LOCAL_GET, 0, IF, I32, LOCAL_GET, 0, ELSE, LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, END));
 }
 
 static void value_that_both_arms_need_stays_stored(void **state)
@@ -495,16 +486,15 @@ static void what_follows_a_block_that_does_not_end_is_dead(void **state)
     (void)state;
     assert_translation("i:", "", "unreachable",
                        CODE(BLOCK, EMPTY, UNREACHABLE, END, I32_CONST, 1, LOCAL_SET, 0));
-    assert_translation("i:i", "", "br @0",
-                       CODE(LOOP, I32, BR, 0, END, LOCAL_GET, 0, I32_ADD));
+    assert_translation("i:i", "", "br @0", CODE(LOOP, I32, BR, 0, END, LOCAL_GET, 0, I32_ADD));
 }
 
 static void what_follows_a_block_that_is_left_early_is_alive(void **state)
 {
     (void)state;
-    assert_translation("i:", "", "br.i32.ne.si $0 0 @2; unreachable; const.u32 1 -> $0; return.0",
-                       CODE(BLOCK, EMPTY, LOCAL_GET, 0, BR_IF, 0, UNREACHABLE, END, I32_CONST, 1,
-                            LOCAL_SET, 0));
+    assert_translation(
+        "i:", "", "br.i32.ne.si $0 0 @2; unreachable; const.u32 1 -> $0; return.0",
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, BR_IF, 0, UNREACHABLE, END, I32_CONST, 1, LOCAL_SET, 0));
 }
 
 static void dead_branches_keep_no_label_alive(void **state)
@@ -519,22 +509,23 @@ static void polymorphic_stack_has_any_operand(void **state)
 {
     (void)state;
     // Below each block stands an operand of a type that does not fit: it must not be looked at.
-    assert_translation(":", "", "unreachable",
-                       CODE(F32_CONST, BITS32(0), BLOCK, EMPTY, UNREACHABLE, BR_TABLE, 1, 0, 0, END,
-                            DROP));
+    assert_translation(
+        ":", "", "unreachable",
+        CODE(F32_CONST, BITS32(0), BLOCK, EMPTY, UNREACHABLE, BR_TABLE, 1, 0, 0, END, DROP));
     assert_translation(":", "", "unreachable",
                        CODE(F32_CONST, BITS32(0), BLOCK, EMPTY, UNREACHABLE, BR_IF, 0, END, DROP));
-    assert_translation(":", "", "unreachable",
-                       CODE(F32_CONST, BITS32(0), BLOCK, EMPTY, UNREACHABLE, SELECT, I32_CLZ, DROP,
-                            END, DROP));
-    assert_translation(":", "", "unreachable",
-                       CODE(F32_CONST, BITS32(0), BLOCK, EMPTY, UNREACHABLE, IF, EMPTY, ELSE, END,
-                            END, DROP));
+    assert_translation(
+        ":", "", "unreachable",
+        CODE(F32_CONST, BITS32(0), BLOCK, EMPTY, UNREACHABLE, SELECT, I32_CLZ, DROP, END, DROP));
+    assert_translation(
+        ":", "", "unreachable",
+        CODE(F32_CONST, BITS32(0), BLOCK, EMPTY, UNREACHABLE, IF, EMPTY, ELSE, END, END, DROP));
     assert_translation(":", "", "unreachable",
                        CODE(F32_CONST, BITS32(0), BLOCK, I32, UNREACHABLE, BR, 0, END, DROP, DROP));
     assert_translation(":i", "", "unreachable", CODE(UNREACHABLE, BR_TABLE, 0, 0));
     assert_translation(":i", "", "unreachable", CODE(UNREACHABLE, BR_IF, 0));
-    assert_translation(":i", "", "unreachable", CODE(UNREACHABLE, IF, I32, UNREACHABLE, ELSE, UNREACHABLE, END));
+    assert_translation(":i", "", "unreachable",
+                       CODE(UNREACHABLE, IF, I32, UNREACHABLE, ELSE, UNREACHABLE, END));
     assert_translation(":i", "", "unreachable", CODE(UNREACHABLE, RETURN));
 }
 
@@ -542,7 +533,8 @@ static void labels_of_a_dead_table_are_checked(void **state)
 {
     (void)state;
     refuse_function(":", "", ERROR_UNKNOWN_LABEL, 1, CODE(UNREACHABLE, BR_TABLE, 1, 1, 0));
-    refuse_function(":", "", ERROR_TYPE_MISMATCH, 3, CODE(UNREACHABLE, I64_CONST, 0, BR_TABLE, 0, 0));
+    refuse_function(":", "", ERROR_TYPE_MISMATCH, 3,
+                    CODE(UNREACHABLE, I64_CONST, 0, BR_TABLE, 0, 0));
     refuse_function(":i", "", ERROR_TYPE_MISMATCH, 5,
                     CODE(UNREACHABLE, I64_CONST, 0, I32_CONST, 0, BR_TABLE, 0, 0));
     refuse_function(":i", "", ERROR_TYPE_MISMATCH, 3,
@@ -557,68 +549,14 @@ static void dead_branch_gives_its_labels_types(void **state)
                     CODE(BLOCK, I32, UNREACHABLE, NOP, BR_IF, 0, F32_NEG, DROP, I32_CONST, 0, END));
 }
 
-/* Fuel. */
-
-static void body_is_paid_for_at_entry(void **state)
-{
-    (void)state;
-    options.metered = true;
-    assert_translation(":", "", "fuel 1; return.0", NO_CODE);
-    assert_translation(":", "", "fuel 3; return.0", CODE(NOP, NOP));
-    assert_translation("i:i", "i", "zero $1 1; fuel 4; i32.add.ss.n $0 $1; return.integer.r",
-                       CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD));
-}
-
-static void blocks_pay_into_what_is_around_them(void **state)
-{
-    (void)state;
-    options.metered = true;
-    assert_translation(":", "", "fuel 4; return.0", CODE(BLOCK, EMPTY, NOP, END));
-    assert_translation("i:", "", "fuel 7; br.i32.eq.si $0 0 @3; br @3; return.0",
-                       CODE(LOCAL_GET, 0, IF, EMPTY, NOP, ELSE, NOP, END));
-}
-
-static void each_turn_of_a_loop_is_paid_for(void **state)
-{
-    (void)state;
-    options.metered = true;
-    assert_translation("i:", "", "fuel 2; fuel 3; br.i32.ne.si $0 0 @1; return.0",
-                       CODE(LOOP, EMPTY, LOCAL_GET, 0, BR_IF, 0, END));
-    assert_translation("i:", "",
-                       "fuel 2; fuel 4; fuel 3; br.i32.ne.si $0 0 @2; br.i32.ne.si $0 0 @1; "
-                       "return.0",
-                       CODE(LOOP, EMPTY, LOOP, EMPTY, LOCAL_GET, 0, BR_IF, 0, END, LOCAL_GET, 0,
-                            BR_IF, 0, END));
-    assert_translation("i:", "",
-                       "fuel 2; fuel 5; br.i32.eq.si $0 0 @4; br @1; return.0",
-                       CODE(LOOP, EMPTY, LOCAL_GET, 0, IF, EMPTY, BR, 1, END, END));
-}
-
-static void dead_loop_has_no_fuel_cell(void **state)
-{
-    (void)state;
-    options.metered = true;
-    assert_translation(":", "", "fuel 5; unreachable", CODE(UNREACHABLE, LOOP, EMPTY, NOP, END));
-}
-
-static void fuel_cell_is_no_comparison_to_fuse_with(void **state)
-{
-    (void)state;
-    options.metered = true;
-    assert_with_types("ii:i",
-                      "fuel 5; i32.lt_s.ss $0 $1 -> $4; fuel 4; i32.eq.si $4 0 -> $4; "
-                      "br.i32.ne.si $0 0 @2; return.integer.r",
-                      CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S, LOOP, TYPE_I_I, I32_EQZ, LOCAL_GET,
-                           0, BR_IF, 0, END));
-}
-
 /* What is not valid. */
 
 static void labels_are_checked(void **state)
 {
     (void)state;
     refuse_function(":", "", ERROR_UNKNOWN_LABEL, 0, CODE(BR, 1));
-    refuse_function("i:", "", ERROR_UNKNOWN_LABEL, 4, CODE(BLOCK, EMPTY, LOCAL_GET, 0, BR_IF, 2, END));
+    refuse_function("i:", "", ERROR_UNKNOWN_LABEL, 4,
+                    CODE(BLOCK, EMPTY, LOCAL_GET, 0, BR_IF, 2, END));
     refuse_function("i:", "", ERROR_UNKNOWN_LABEL, 2, CODE(LOCAL_GET, 0, BR_TABLE, 1, 1, 0));
     refuse_function("i:", "", ERROR_UNKNOWN_LABEL, 2, CODE(LOCAL_GET, 0, BR_TABLE, 1, 0, 1));
     refuse_function(":", "", ERROR_UNKNOWN_LABEL, 0, CODE(BR, U32(0xffffffff)));
@@ -631,7 +569,8 @@ static void branch_needs_its_labels_values(void **state)
     refuse_function("I:i", "", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, BR, 0));
     refuse_function("I:i", "", ERROR_TYPE_MISMATCH, 4, CODE(LOCAL_GET, 0, I32_CONST, 0, BR_IF, 0));
     refuse_function("i:i", "", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, BR_IF, 0));
-    refuse_function("I:", "", ERROR_TYPE_MISMATCH, 4, CODE(BLOCK, EMPTY, LOCAL_GET, 0, BR_IF, 0, END));
+    refuse_function("I:", "", ERROR_TYPE_MISMATCH, 4,
+                    CODE(BLOCK, EMPTY, LOCAL_GET, 0, BR_IF, 0, END));
     refuse_function("I:i", "", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, RETURN));
     refuse_function("I:i", "", ERROR_TYPE_MISMATCH, 4,
                     CODE(LOCAL_GET, 0, I32_CONST, 0, BR_TABLE, 0, 0));
@@ -643,12 +582,12 @@ static void branch_needs_its_labels_values(void **state)
 static void labels_of_a_table_have_one_arity(void **state)
 {
     (void)state;
-    refuse_function("i:i", "", ERROR_TYPE_MISMATCH, 6,
-                    CODE(BLOCK, EMPTY, LOCAL_GET, 0, LOCAL_GET, 0, BR_TABLE, 1, 0, 1, END,
-                         I32_CONST, 0));
-    refuse_function("i:i", "", ERROR_TYPE_MISMATCH, 6,
-                    CODE(BLOCK, F32, LOCAL_GET, 0, LOCAL_GET, 0, BR_TABLE, 1, 0, 1, END, DROP,
-                         I32_CONST, 0));
+    refuse_function(
+        "i:i", "", ERROR_TYPE_MISMATCH, 6,
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, LOCAL_GET, 0, BR_TABLE, 1, 0, 1, END, I32_CONST, 0));
+    refuse_function(
+        "i:i", "", ERROR_TYPE_MISMATCH, 6,
+        CODE(BLOCK, F32, LOCAL_GET, 0, LOCAL_GET, 0, BR_TABLE, 1, 0, 1, END, DROP, I32_CONST, 0));
 }
 
 static void block_leaves_exactly_its_results(void **state)
@@ -670,7 +609,8 @@ static void block_leaves_exactly_its_results(void **state)
 static void if_without_else_must_not_need_one(void **state)
 {
     (void)state;
-    refuse_function("i:i", "", ERROR_TYPE_MISMATCH, 6, CODE(LOCAL_GET, 0, IF, I32, I32_CONST, 0, END));
+    refuse_function("i:i", "", ERROR_TYPE_MISMATCH, 6,
+                    CODE(LOCAL_GET, 0, IF, I32, I32_CONST, 0, END));
     refuse_with_types("i:", ERROR_TYPE_MISMATCH, 7,
                       CODE(LOCAL_GET, 0, LOCAL_GET, 0, IF, TYPE_I, DROP, END));
     refuse_function(":i", "", ERROR_TYPE_MISMATCH, 5,
@@ -682,7 +622,8 @@ static void else_belongs_to_an_if(void **state)
     (void)state;
     refuse_function(":", "", ERROR_MISPLACED_ELSE, 0, CODE(ELSE));
     refuse_function(":", "", ERROR_MISPLACED_ELSE, 2, CODE(BLOCK, EMPTY, ELSE, END));
-    refuse_function("i:", "", ERROR_MISPLACED_ELSE, 5, CODE(LOCAL_GET, 0, IF, EMPTY, ELSE, ELSE, END));
+    refuse_function("i:", "", ERROR_MISPLACED_ELSE, 5,
+                    CODE(LOCAL_GET, 0, IF, EMPTY, ELSE, ELSE, END));
 }
 
 static void if_needs_a_condition(void **state)
@@ -690,7 +631,8 @@ static void if_needs_a_condition(void **state)
     (void)state;
     refuse_function(":", "", ERROR_TYPE_MISMATCH, 0, CODE(IF, EMPTY, END));
     refuse_function("I:", "", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, IF, EMPTY, END));
-    refuse_function(":", "", ERROR_TYPE_MISMATCH, 3, CODE(UNREACHABLE, I64_CONST, 0, IF, EMPTY, END));
+    refuse_function(":", "", ERROR_TYPE_MISMATCH, 3,
+                    CODE(UNREACHABLE, I64_CONST, 0, IF, EMPTY, END));
 }
 
 static void block_type_must_be_a_function_type(void **state)
@@ -719,8 +661,7 @@ static void return_from_anywhere_needs_the_functions_results(void **state)
     refuse_function("i:i", "", ERROR_TYPE_MISMATCH, 4,
                     CODE(LOCAL_GET, 0, BLOCK, EMPTY, RETURN, END));
     refuse_function("II:i", "", ERROR_TYPE_MISMATCH, 4, CODE(LOCAL_GET, 0, LOCAL_GET, 1, RETURN));
-    assert_translation("iI:i", "", "return.integer.s $0",
-                       CODE(LOCAL_GET, 1, LOCAL_GET, 0, RETURN));
+    assert_translation("iI:i", "", "return.integer.s $0", CODE(LOCAL_GET, 1, LOCAL_GET, 0, RETURN));
 }
 
 /* Results of the function. */
@@ -784,11 +725,6 @@ static const struct CMUnitTest tests[] = {
     TEST(polymorphic_stack_has_any_operand),
     TEST(labels_of_a_dead_table_are_checked),
     TEST(dead_branch_gives_its_labels_types),
-    TEST(body_is_paid_for_at_entry),
-    TEST(blocks_pay_into_what_is_around_them),
-    TEST(each_turn_of_a_loop_is_paid_for),
-    TEST(dead_loop_has_no_fuel_cell),
-    TEST(fuel_cell_is_no_comparison_to_fuse_with),
     TEST(labels_are_checked),
     TEST(branch_needs_its_labels_values),
     TEST(labels_of_a_table_have_one_arity),

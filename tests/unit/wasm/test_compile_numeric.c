@@ -85,8 +85,7 @@ static void immediates_of_64_bits_are_those_that_sign_extension_gives(void **sta
     assert_translation("I:I", "",
                        "const.64 18446744071562067967 -> $4; i64.add.ss.n $0 $4; return.integer.r",
                        CODE(LOCAL_GET, 0, I64_CONST, S64(-0x80000001ll), I64_ADD));
-    assert_translation("I:I", "",
-                       "const.64 4294967296 -> $3; i64.shl.ss.n $3 $0; return.integer.r",
+    assert_translation("I:I", "", "const.64 4294967296 -> $3; i64.shl.ss.n $3 $0; return.integer.r",
                        CODE(I64_CONST, S64(0x100000000ll), LOCAL_GET, 0, I64_SHL));
 }
 
@@ -159,11 +158,11 @@ static void accumulator_is_the_left_operand_of_a_commutative_operation(void **st
 static void value_that_another_one_displaces_is_stored(void **state)
 {
     (void)state;
-    assert_translation("iiii:i", "",
-                       "i32.add.ss $0 $1 -> $6; i32.add.ss.n $2 $3; i32.mul.rs.n $6; "
-                       "return.integer.r",
-                       CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, LOCAL_GET, 2, LOCAL_GET, 3,
-                            I32_ADD, I32_MUL));
+    assert_translation(
+        "iiii:i", "",
+        "i32.add.ss $0 $1 -> $6; i32.add.ss.n $2 $3; i32.mul.rs.n $6; "
+        "return.integer.r",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, LOCAL_GET, 2, LOCAL_GET, 3, I32_ADD, I32_MUL));
 }
 
 static void accumulators_of_the_classes_do_not_displace_each_other(void **state)
@@ -177,9 +176,9 @@ static void accumulators_of_the_classes_do_not_displace_each_other(void **state)
 static void local_twice_is_once_in_the_accumulator_and_once_in_its_slot(void **state)
 {
     (void)state;
-    assert_translation("ii:i", "", "i32.add.ss $0 $1 -> $0; i32.mul.rs.n $0; return.integer.r",
-                       CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, LOCAL_TEE, 0, LOCAL_GET, 0,
-                            I32_MUL));
+    assert_translation(
+        "ii:i", "", "i32.add.ss $0 $1 -> $0; i32.mul.rs.n $0; return.integer.r",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, LOCAL_TEE, 0, LOCAL_GET, 0, I32_MUL));
 }
 
 /* Comparisons. */
@@ -236,10 +235,9 @@ static void eqz_does_not_invert_a_comparison_that_a_local_keeps(void **state)
 static void eqz_does_not_invert_a_comparison_that_is_not_the_last_cell(void **state)
 {
     (void)state;
-    assert_translation("ii:i", "",
-                       "i32.lt_s.ss.n $0 $1; const.u32 1 -> $0; i32.eq.ri.n 0; return.integer.r",
-                       CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S, I32_CONST, 1, LOCAL_SET, 0,
-                            I32_EQZ));
+    assert_translation(
+        "ii:i", "", "i32.lt_s.ss.n $0 $1; const.u32 1 -> $0; i32.eq.ri.n 0; return.integer.r",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S, I32_CONST, 1, LOCAL_SET, 0, I32_EQZ));
 }
 
 static void eqz_is_the_comparison_with_zero(void **state)
@@ -263,7 +261,7 @@ static void local_operands(struct bytes *code, const struct opcode_info *info)
     }
     if (info->page != 0)
         put(code, info->page);
-    put_u32(code, info->code);
+    put(code, (uint8_t)info->code);
     if (info->immediate >= IMMEDIATE_MEMARG0 && info->immediate <= IMMEDIATE_MEMARG3) {
         put(code, 0);
         put(code, 0);
@@ -315,8 +313,7 @@ static void each_numeric_opcode_becomes_the_operation_of_its_name(void **state)
 static void load_takes_its_address_from_where_it_is(void **state)
 {
     (void)state;
-    assert_access("i:i", "i32.load.s.n $0 8; return.integer.r",
-                  CODE(LOCAL_GET, 0, I32_LOAD, 2, 8));
+    assert_access("i:i", "i32.load.s.n $0 8; return.integer.r", CODE(LOCAL_GET, 0, I32_LOAD, 2, 8));
     assert_access("ii:I", "i32.add.ss.n $0 $1; i64.load32_s.r.n 0; return.integer.r",
                   CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, I64_LOAD32_S, 2, 0));
     assert_access(":F", "f64.load.n.n 16; return.f64.r", CODE(I32_CONST, 16, F64_LOAD, 3, 0));
@@ -325,8 +322,7 @@ static void load_takes_its_address_from_where_it_is(void **state)
 static void constant_address_goes_into_the_offset(void **state)
 {
     (void)state;
-    assert_access(":i", "i32.load.n.n 24; return.integer.r",
-                  CODE(I32_CONST, 16, I32_LOAD, 2, 8));
+    assert_access(":i", "i32.load.n.n 24; return.integer.r", CODE(I32_CONST, 16, I32_LOAD, 2, 8));
     assert_access(":i", "i32.load8_u.n.n 4294967295; return.integer.r",
                   CODE(I32_CONST, S32(-2), I32_LOAD8_U, 0, 1));
     assert_access("i:", "i32.store.ns 24 $0; return.0",
@@ -371,20 +367,20 @@ static void store_takes_its_operands_from_where_they_are(void **state)
 static void float_and_its_address_are_both_in_accumulators(void **state)
 {
     (void)state;
-    assert_access("iF:", "i32.add.si.n $0 1; f64.neg.s.n $1; f64.store.rr 4; return.0",
-                  CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 1, F64_NEG, F64_STORE, 3,
-                       4));
-    assert_access("if:", "i32.add.si.n $0 1; f32.neg.s.n $1; f32.store.rr 4; return.0",
-                  CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 1, F32_NEG, F32_STORE, 2,
-                       4));
+    assert_access(
+        "iF:", "i32.add.si.n $0 1; f64.neg.s.n $1; f64.store.rr 4; return.0",
+        CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 1, F64_NEG, F64_STORE, 3, 4));
+    assert_access(
+        "if:", "i32.add.si.n $0 1; f32.neg.s.n $1; f32.store.rr 4; return.0",
+        CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 1, F32_NEG, F32_STORE, 2, 4));
 }
 
 static void local_that_is_address_and_value_is_in_the_accumulator_once(void **state)
 {
     (void)state;
-    assert_access("ii:", "i32.add.ss $0 $1 -> $0; i32.store.sr $0 0; return.0",
-                  CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, LOCAL_TEE, 0, LOCAL_GET, 0, I32_STORE,
-                       2, 0));
+    assert_access(
+        "ii:", "i32.add.ss $0 $1 -> $0; i32.store.sr $0 0; return.0",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, LOCAL_TEE, 0, LOCAL_GET, 0, I32_STORE, 2, 0));
 }
 
 static void stored_constants_of_16_bits_are_immediates(void **state)
@@ -425,9 +421,9 @@ static void checked_accesses_have_memory_and_wide_offset(void **state)
                   CODE(I32_CONST, S32(-1), I32_LOAD8_S, 0, 1));
     assert_access(":", "checked.i64.store.ni 0 20 7; return.0",
                   CODE(I32_CONST, 16, I64_CONST, 7, I64_STORE, 3, 4));
-    assert_access("iF:", "i32.add.si.n $0 1; f64.neg.s.n $1; checked.f64.store.rr 0 4; return.0",
-                  CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 1, F64_NEG, F64_STORE, 3,
-                       4));
+    assert_access(
+        "iF:", "i32.add.si.n $0 1; f64.neg.s.n $1; checked.f64.store.rr 0 4; return.0",
+        CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 1, F64_NEG, F64_STORE, 3, 4));
 }
 
 /* What is not valid. */
@@ -435,19 +431,15 @@ static void checked_accesses_have_memory_and_wide_offset(void **state)
 static void operands_of_another_type_are_refused_at_the_opcode(void **state)
 {
     (void)state;
-    refuse_function("iI:i", "", ERROR_TYPE_MISMATCH, 4,
-                    CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD));
-    refuse_function("iI:i", "", ERROR_TYPE_MISMATCH, 4,
-                    CODE(LOCAL_GET, 1, LOCAL_GET, 0, I32_ADD));
+    refuse_function("iI:i", "", ERROR_TYPE_MISMATCH, 4, CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD));
+    refuse_function("iI:i", "", ERROR_TYPE_MISMATCH, 4, CODE(LOCAL_GET, 1, LOCAL_GET, 0, I32_ADD));
     refuse_function("f:F", "", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, F64_NEG));
     refuse_function("r:i", "", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, I32_EQZ));
     assert_string_equal(error.message,
                         "type mismatch: i32.eqz needs i32 but the operand is funcref");
     refuse_access("I:i", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, I32_LOAD, 2, 0));
-    refuse_access("ii:", ERROR_TYPE_MISMATCH, 4,
-                  CODE(LOCAL_GET, 0, LOCAL_GET, 1, I64_STORE, 3, 0));
-    refuse_access("II:", ERROR_TYPE_MISMATCH, 4,
-                  CODE(LOCAL_GET, 0, LOCAL_GET, 1, I64_STORE, 3, 0));
+    refuse_access("ii:", ERROR_TYPE_MISMATCH, 4, CODE(LOCAL_GET, 0, LOCAL_GET, 1, I64_STORE, 3, 0));
+    refuse_access("II:", ERROR_TYPE_MISMATCH, 4, CODE(LOCAL_GET, 0, LOCAL_GET, 1, I64_STORE, 3, 0));
 }
 
 static void missing_operands_are_refused_at_the_opcode(void **state)
@@ -465,8 +457,7 @@ static void missing_operands_are_refused_at_the_opcode(void **state)
 static void types_are_checked_in_dead_code(void **state)
 {
     (void)state;
-    refuse_function("I:i", "", ERROR_TYPE_MISMATCH, 3,
-                    CODE(UNREACHABLE, LOCAL_GET, 0, I32_ADD));
+    refuse_function("I:i", "", ERROR_TYPE_MISMATCH, 3, CODE(UNREACHABLE, LOCAL_GET, 0, I32_ADD));
     refuse_function(":i", "", ERROR_TYPE_MISMATCH, 2, CODE(UNREACHABLE, I64_ADD, I32_CLZ));
     refuse_access(":", ERROR_TYPE_MISMATCH, 3,
                   CODE(UNREACHABLE, I64_CONST, 0, I32_LOAD, 2, 0, DROP));
@@ -496,8 +487,7 @@ static void alignment_is_at_most_the_natural_one(void **state)
     refuse_access("i:i", ERROR_ALIGNMENT_TOO_LARGE, 2, CODE(LOCAL_GET, 0, I32_LOAD, 3, 0));
     refuse_access("iI:", ERROR_ALIGNMENT_TOO_LARGE, 4,
                   CODE(LOCAL_GET, 0, LOCAL_GET, 1, I64_STORE, 4, 0));
-    assert_access("i:i", "i32.load.s.n $0 0; return.integer.r",
-                  CODE(LOCAL_GET, 0, I32_LOAD, 0, 0));
+    assert_access("i:i", "i32.load.s.n $0 0; return.integer.r", CODE(LOCAL_GET, 0, I32_LOAD, 0, 0));
 }
 
 static const struct CMUnitTest tests[] = {

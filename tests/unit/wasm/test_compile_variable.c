@@ -62,8 +62,7 @@ static void constant_emits_nothing_before_it_is_needed(void **state)
                        CODE(F32_CONST, BITS32(0x3fc00000)));
     assert_translation(":F", "", "const.64 4609434218613702656 -> $3; return.f64.s $3",
                        CODE(F64_CONST, BITS64(0x3ff8000000000000)));
-    assert_translation(":r", "", "const.u32 0 -> $3; return.integer.s $3",
-                       CODE(REF_NULL, FUNCREF));
+    assert_translation(":r", "", "const.u32 0 -> $3; return.integer.s $3", CODE(REF_NULL, FUNCREF));
 }
 
 /* Writing. */
@@ -87,16 +86,15 @@ static void local_that_was_just_set_is_in_the_accumulator(void **state)
     assert_translation("i:i", "", "i32.add.si $0 1 -> $0; i32.mul.ri.n 3; return.integer.r",
                        CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_SET, 0, LOCAL_GET, 0,
                             I32_CONST, 3, I32_MUL));
-    assert_translation("i:i", "", "i32.add.si $0 1 -> $0; i32.mul.ri.n 3; return.integer.r",
-                       CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_TEE, 0, I32_CONST, 3,
-                            I32_MUL));
+    assert_translation(
+        "i:i", "", "i32.add.si $0 1 -> $0; i32.mul.ri.n 3; return.integer.r",
+        CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_TEE, 0, I32_CONST, 3, I32_MUL));
 }
 
 static void local_that_is_in_the_accumulator_keeps_its_slot(void **state)
 {
     (void)state;
-    assert_translation("i:i", "",
-                       "i32.add.si $0 1 -> $0; i32.mul.ri 3 -> $3; return.integer.s $0",
+    assert_translation("i:i", "", "i32.add.si $0 1 -> $0; i32.mul.ri 3 -> $3; return.integer.s $0",
                        CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_TEE, 0, I32_CONST, 3,
                             I32_MUL, DROP, LOCAL_GET, 0));
 }
@@ -104,14 +102,12 @@ static void local_that_is_in_the_accumulator_keeps_its_slot(void **state)
 static void local_overwritten_meanwhile_is_not_taken_from_the_accumulator(void **state)
 {
     (void)state;
-    assert_translation("i:i", "",
-                       "i32.add.si $0 1 -> $0; const.u32 7 -> $0; return.integer.s $0",
+    assert_translation("i:i", "", "i32.add.si $0 1 -> $0; const.u32 7 -> $0; return.integer.s $0",
                        CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_SET, 0, I32_CONST, 7,
                             LOCAL_SET, 0, LOCAL_GET, 0));
-    assert_translation("fi:f", "",
-                       "f32.neg.s $0 -> $0; const.u32 0 -> $0; return.f32.s $0",
-                       CODE(LOCAL_GET, 0, F32_NEG, LOCAL_SET, 0, F32_CONST, BITS32(0), LOCAL_SET,
-                            0, LOCAL_GET, 0));
+    assert_translation("fi:f", "", "f32.neg.s $0 -> $0; const.u32 0 -> $0; return.f32.s $0",
+                       CODE(LOCAL_GET, 0, F32_NEG, LOCAL_SET, 0, F32_CONST, BITS32(0), LOCAL_SET, 0,
+                            LOCAL_GET, 0));
 }
 
 static void local_set_from_a_local_or_constant_is_one_cell(void **state)
@@ -128,10 +124,9 @@ static void local_set_from_a_local_or_constant_is_one_cell(void **state)
 static void value_in_the_accumulator_is_stored_from_there(void **state)
 {
     (void)state;
-    assert_translation("ii:", "",
-                       "i32.add.ss.n $0 $1; const.u32 3 -> $1; set.integer -> $0; return.0",
-                       CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, I32_CONST, 3, LOCAL_SET, 1,
-                            LOCAL_SET, 0));
+    assert_translation(
+        "ii:", "", "i32.add.ss.n $0 $1; const.u32 3 -> $1; set.integer -> $0; return.0",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, I32_CONST, 3, LOCAL_SET, 1, LOCAL_SET, 0));
     assert_translation("fi:", "", "f32.neg.s.n $0; const.u32 3 -> $1; set.f32 -> $0; return.0",
                        CODE(LOCAL_GET, 0, F32_NEG, I32_CONST, 3, LOCAL_SET, 1, LOCAL_SET, 0));
     assert_translation("Fi:", "", "f64.neg.s.n $0; const.u32 3 -> $1; set.f64 -> $0; return.0",
@@ -169,8 +164,7 @@ static void value_behind_a_label_is_not_redirected(void **state)
 static void old_value_on_the_stack_is_saved_first(void **state)
 {
     (void)state;
-    assert_translation("i:i", "",
-                       "move.64 $0 -> $3; const.u32 5 -> $0; return.integer.s $3",
+    assert_translation("i:i", "", "move.64 $0 -> $3; const.u32 5 -> $0; return.integer.s $3",
                        CODE(LOCAL_GET, 0, I32_CONST, 5, LOCAL_SET, 0));
     assert_translation("f:f", "", "move.32 $0 -> $3; const.u32 0 -> $0; return.f32.s $3",
                        CODE(LOCAL_GET, 0, F32_CONST, BITS32(0), LOCAL_SET, 0));
@@ -284,15 +278,14 @@ static void local_set_before_it_is_read_is_not_zeroed(void **state)
 static void local_set_on_one_path_only_is_zeroed(void **state)
 {
     (void)state;
-    assert_translation("i:i", "i",
-                       "zero $1 1; br.i32.eq.si $0 0 @3; const.u32 5 -> $1; return.integer.s $1",
-                       CODE(LOCAL_GET, 0, IF, EMPTY, I32_CONST, 5, LOCAL_SET, 1, END, LOCAL_GET,
-                            1));
+    assert_translation(
+        "i:i", "i", "zero $1 1; br.i32.eq.si $0 0 @3; const.u32 5 -> $1; return.integer.s $1",
+        CODE(LOCAL_GET, 0, IF, EMPTY, I32_CONST, 5, LOCAL_SET, 1, END, LOCAL_GET, 1));
     assert_translation("i:i", "i",
                        "zero $1 1; br.i32.eq.si $0 0 @4; const.u32 5 -> $1; br @5; "
                        "move.64 $1 -> $0; return.integer.s $0",
-                       CODE(LOCAL_GET, 0, IF, EMPTY, I32_CONST, 5, LOCAL_SET, 1, ELSE, LOCAL_GET,
-                            1, LOCAL_SET, 0, END, LOCAL_GET, 0));
+                       CODE(LOCAL_GET, 0, IF, EMPTY, I32_CONST, 5, LOCAL_SET, 1, ELSE, LOCAL_GET, 1,
+                            LOCAL_SET, 0, END, LOCAL_GET, 0));
 }
 
 static void parameter_is_never_zeroed(void **state)
@@ -359,12 +352,9 @@ static void reading_a_global_is_a_cell_with_a_result(void **state)
 static void writing_a_global_takes_the_value_from_where_it_is(void **state)
 {
     (void)state;
-    assert_with_globals("i:", "global.set.64.s $0 0; return.0",
-                        CODE(LOCAL_GET, 0, GLOBAL_SET, 0));
-    assert_with_globals("F:", "global.set.64.s $0 3; return.0",
-                        CODE(LOCAL_GET, 0, GLOBAL_SET, 3));
-    assert_with_globals("f:", "global.set.f32.s $0 2; return.0",
-                        CODE(LOCAL_GET, 0, GLOBAL_SET, 2));
+    assert_with_globals("i:", "global.set.64.s $0 0; return.0", CODE(LOCAL_GET, 0, GLOBAL_SET, 0));
+    assert_with_globals("F:", "global.set.64.s $0 3; return.0", CODE(LOCAL_GET, 0, GLOBAL_SET, 3));
+    assert_with_globals("f:", "global.set.f32.s $0 2; return.0", CODE(LOCAL_GET, 0, GLOBAL_SET, 2));
     assert_with_globals("i:", "i32.clz.s.n $0; global.set.integer.r 0; return.0",
                         CODE(LOCAL_GET, 0, I32_CLZ, GLOBAL_SET, 0));
     assert_with_globals("f:", "f32.neg.s.n $0; global.set.f32.r 2; return.0",
@@ -433,8 +423,7 @@ static void test_for_null_needs_a_reference(void **state)
     refuse_function("i:i", "", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, REF_IS_NULL));
     refuse_function(":i", "", ERROR_TYPE_MISMATCH, 0, CODE(REF_IS_NULL));
     assert_translation(":i", "", "unreachable", CODE(UNREACHABLE, REF_IS_NULL));
-    refuse_function(":i", "", ERROR_TYPE_MISMATCH, 3,
-                    CODE(UNREACHABLE, I32_CONST, 0, REF_IS_NULL));
+    refuse_function(":i", "", ERROR_TYPE_MISMATCH, 3, CODE(UNREACHABLE, I32_CONST, 0, REF_IS_NULL));
 }
 
 /* drop and select. */
@@ -455,10 +444,11 @@ static void select_takes_slots_and_the_condition_from_anywhere(void **state)
                        CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 2, SELECT));
     assert_translation("FFi:F", "", "select.f64.s.n $0 $1 $2; return.f64.r",
                        CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 2, SELECT));
-    assert_translation("ii:i", "", "i32.lt_s.ss.n $0 $1; select.integer.r.n $0 $1; "
-                                   "return.integer.r",
-                       CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S,
-                            SELECT));
+    assert_translation(
+        "ii:i", "",
+        "i32.lt_s.ss.n $0 $1; select.integer.r.n $0 $1; "
+        "return.integer.r",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 0, LOCAL_GET, 1, I32_LT_S, SELECT));
     assert_translation("FFi:F", "", "i32.eq.si.n $2 0; select.f64.r.n $0 $1; return.f64.r",
                        CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 2, I32_EQZ, SELECT));
     assert_translation("ffi:f", "", "i32.eq.si.n $2 0; select.f32.r.n $0 $1; return.f32.r",
@@ -499,8 +489,7 @@ static void select_needs_operands_of_one_type(void **state)
                     CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 2, SELECT));
     refuse_function("iiI:i", "", ERROR_TYPE_MISMATCH, 6,
                     CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 2, SELECT));
-    refuse_function("ii:i", "", ERROR_TYPE_MISMATCH, 4,
-                    CODE(LOCAL_GET, 0, LOCAL_GET, 1, SELECT));
+    refuse_function("ii:i", "", ERROR_TYPE_MISMATCH, 4, CODE(LOCAL_GET, 0, LOCAL_GET, 1, SELECT));
     refuse_function("iIi:i", "", ERROR_TYPE_MISMATCH, 6,
                     CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 2, SELECT_TYPED, 1, I32));
 }
@@ -531,8 +520,7 @@ static void locals_are_checked(void **state)
     refuse_function("i:", "i", ERROR_UNKNOWN_LOCAL, 1, CODE(UNREACHABLE, LOCAL_TEE, 2, DROP));
     refuse_function("i:", "I", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, LOCAL_SET, 1));
     refuse_function("i:", "I", ERROR_TYPE_MISMATCH, 0, CODE(LOCAL_SET, 1));
-    refuse_function("i:i", "I", ERROR_TYPE_MISMATCH, 3,
-                    CODE(UNREACHABLE, LOCAL_TEE, 1, I32_CLZ));
+    refuse_function("i:i", "I", ERROR_TYPE_MISMATCH, 3, CODE(UNREACHABLE, LOCAL_TEE, 1, I32_CLZ));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -144,9 +144,8 @@ static void results_of_each_type_come_from_each_function_by_each_call(void **sta
         bool narrow = letters[type] == 'i' || letters[type] == 'f';
         for (size_t i = 0; i < COUNT_OF(values); i++) {
             uint64_t value = narrow ? (uint32_t)values[i] : values[i];
-            uint64_t expected = way == DIRECT_CONSUMED || way == INDIRECT_CONSUMED
-                                    ? consumed(type, value)
-                                    : value;
+            uint64_t expected =
+                way == DIRECT_CONSUMED || way == INDIRECT_CONSUMED ? consumed(type, value) : value;
             uint64_t result = CALL_GUEST(caller, funcidx, 0x5555, value);
             if (narrow || (is_reference(type) && expected != value))
                 result = (uint32_t)result;
@@ -159,7 +158,7 @@ static void results_of_each_type_come_from_each_function_by_each_call(void **sta
 // --- many parameters and results ---
 
 #define MANY        "iIfFieIFfi:FifIeFIiif"
-#define MANY_LENGTH  10
+#define MANY_LENGTH 10
 
 // The result at each place is the parameter of some place, of the same type.
 static const uint8_t many_results[MANY_LENGTH] = {7, 0, 2, 1, 5, 3, 6, 4, 9, 8};
@@ -466,6 +465,8 @@ static void trap_after_a_call_across_names_the_caller(void **state)
     assert_int_equal(trap.offset, caller->module->bodies[0].offset + 3);
     restore_fault_handler();
     CALL_TRAPS(TRAP_MEMORY_OUT_OF_BOUNDS, caller, faulting);
+    if (!PINFOLD_PRESERVE_NONE) // the place of a fault is not known
+        return;
     assert_ptr_equal(trap.instance, caller);
     assert_int_equal(trap.funcidx, faulting);
     assert_int_equal(trap.offset, caller->module->bodies[1].offset + 5);
@@ -537,9 +538,8 @@ static void types_are_equal_across_modules_by_structure(void **state)
     build_type("i:");
     uint8_t type = (uint8_t)build_type("Fi:I");
     build_import_table("other", "table", FUNCREF, 3);
-    uint32_t call = build_function("i:I", "",
-                                   CODE(F64_CONST, BITS64(0), I32_CONST, 0, LOCAL_GET, 0,
-                                        CALL_INDIRECT, type, 0));
+    uint32_t call = build_function(
+        "i:I", "", CODE(F64_CONST, BITS64(0), I32_CONST, 0, LOCAL_GET, 0, CALL_INDIRECT, type, 0));
     uint32_t call_empty = build_function("i:", "", CODE(LOCAL_GET, 0, CALL_INDIRECT, 0, 0));
     caller = instantiate_built();
     assert_int_equal(CALL_GUEST(caller, call, 0), 11);
@@ -616,8 +616,7 @@ static void runs_nest_to_their_limit_and_the_refused_one_harms_none(void **state
     define_host("nest", "i:i", nest, &nesting);
     build_import_function("host", "nest", "i:i");
     // n -> host(n) + n, with n on the stack below the call.
-    nesting.funcidx =
-        build_function("i:i", "", CODE(LOCAL_GET, 0, LOCAL_GET, 0, CALL, 0, I32_ADD));
+    nesting.funcidx = build_function("i:i", "", CODE(LOCAL_GET, 0, LOCAL_GET, 0, CALL, 0, I32_ADD));
     nesting.instance = instantiate_built();
     for (int again = 0; again < 2; again++) {
         nesting.deepest = nesting.depth = 0;
@@ -632,28 +631,40 @@ static void runs_nest_to_their_limit_and_the_refused_one_harms_none(void **state
     }
 }
 
-// A host function that runs a guest function which traps, and makes nothing of it.
+// A host function that runs a guest function which traps, and makes nothing of it. What it saw is
+// looked at afterwards: an assertion that fails must not leave a run.
+struct swallower {
+    struct instance *instance;
+    uint32_t funcidx;
+    enum outcome outcome;
+    struct trap inner;
+};
+
 static enum trap_code swallow(void *context, struct store *store, union slot *values)
 {
-    struct nesting *nesting = context;
-    struct trap inner;
+    struct swallower *swallower = context;
 
     (void)store;
-    assert_int_equal(engine_invoke(engine, function_at(nesting->instance, nesting->funcidx), values,
-                                   &inner),
-                     OUTCOME_TRAP);
-    nesting->at_the_end = inner.code;
-    assert_int_equal(inner.funcidx, nesting->funcidx);
+    swallower->outcome = engine_invoke(engine, function_at(swallower->instance, swallower->funcidx),
+                                       values, &swallower->inner);
     values[0].u64 = 7;
     return TRAP_NONE;
 }
 
+static void assert_swallowed(const struct swallower *swallower, enum trap_code code)
+{
+    assert_int_equal(swallower->outcome, OUTCOME_TRAP);
+    assert_int_equal(swallower->inner.code, code);
+    if (swallower->inner.has_place)
+        assert_int_equal(swallower->inner.funcidx, swallower->funcidx);
+}
+
 static void guest_goes_on_after_a_trap_that_the_host_swallowed(void **state)
 {
-    struct nesting nesting = {0};
+    struct swallower swallower = {0};
 
     (void)state;
-    define_host("swallow", "i:i", swallow, &nesting);
+    define_host("swallow", "i:i", swallow, &swallower);
     build_import_function("host", "swallow", "i:i");
     build_memory(1, 1);
     uint32_t faulting = build_function("i:i", "", CODE(LOCAL_GET, 0, I32_LOAD, 2, 0));
@@ -662,16 +673,16 @@ static void guest_goes_on_after_a_trap_that_the_host_swallowed(void **state)
         "i:i", "", CODE(LOCAL_GET, 0, I32_CONST, 0x7f, CALL, 0, I32_ADD, UNREACHABLE));
     uint32_t adder =
         build_function("i:i", "", CODE(LOCAL_GET, 0, I32_CONST, 0x7f, CALL, 0, I32_ADD));
-    nesting.instance = instantiate_built();
+    swallower.instance = instantiate_built();
     restore_fault_handler();
-    nesting.funcidx = faulting;
-    assert_int_equal(CALL_GUEST(nesting.instance, adder, 35), 42);
-    assert_int_equal(nesting.at_the_end, TRAP_MEMORY_OUT_OF_BOUNDS);
-    CALL_TRAPS(TRAP_UNREACHABLE, nesting.instance, caller, 35);
+    swallower.funcidx = faulting;
+    assert_int_equal(CALL_GUEST(swallower.instance, adder, 35), 42);
+    assert_swallowed(&swallower, TRAP_MEMORY_OUT_OF_BOUNDS);
+    CALL_TRAPS(TRAP_UNREACHABLE, swallower.instance, caller, 35);
     assert_int_equal(trap.funcidx, caller); // not the inner trap's
-    nesting.funcidx = endless;
-    assert_int_equal(CALL_GUEST(nesting.instance, adder, 35), 42);
-    assert_int_equal(nesting.at_the_end, TRAP_CALL_STACK_EXHAUSTED);
+    swallower.funcidx = endless;
+    assert_int_equal(CALL_GUEST(swallower.instance, adder, 35), 42);
+    assert_swallowed(&swallower, TRAP_CALL_STACK_EXHAUSTED);
 }
 
 static enum trap_code count_calls(void *context, struct store *store, union slot *values)

@@ -21,18 +21,10 @@ enum {
 };
 
 // The module's functions.
-enum {
-    FILL,
-    COPY,
-    INIT,
-    DROP_DATA,
-    GROW,
-    SIZE_OF,
-    FILL_FOR_EVER
-};
+enum { FILL, COPY, INIT, DROP_DATA, GROW, SIZE_OF, FILL_FOR_EVER };
 
-static const struct engine_config guarded = {.checked_memory = false};
-static const struct engine_config checked = {.checked_memory = true};
+static const struct engine_config guarded[] = {{.checked_memory = false}};
+static const struct engine_config checked[] = {{.checked_memory = true}};
 
 static uint8_t model[SIZE];
 static uint8_t segment[SEGMENT_BYTES];
@@ -124,9 +116,8 @@ static uint64_t fuel_of(uint32_t funcidx, uint64_t first, uint64_t second, uint6
 
 static void fill_writes_its_range_and_nothing_else(void **state)
 {
-    static const uint32_t lengths[] = {1,         2,         63,           64,       65,
-                                       CHUNK - 1, CHUNK,     CHUNK + 1,    2 * CHUNK,
-                                       3 * CHUNK + 5};
+    static const uint32_t lengths[] = {1,         2,     63,        64,        65,
+                                       CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5};
     static const uint32_t starts[] = {0, 1, 4095, CHUNK - 1, CHUNK, CHUNK + 1};
 
     (void)state;
@@ -408,8 +399,7 @@ static void nothing_is_written_without_the_fuel_for_all(void **state)
 
 // --- interruption ---
 
-// Interrupted when it touches the byte `at`: then what it was doing until the next look is done, and
-// `untouched` is as before.
+// Interrupted when it touches the byte `at`: it goes on until it looks for interruptions.
 static void assert_interrupted(uint32_t funcidx, uint32_t to, uint32_t from, uint32_t length,
                                uint32_t at)
 {
@@ -520,11 +510,12 @@ static void another_thread_ends_a_loop_around_a_fill(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-#define BOTH(test_)                                                                                \
-    {#test_ "_guarded", test_, set_up, run_tear_down, (void *)(uintptr_t)&guarded},                \
+#define TEST_WITH(test_, configuration_)                                                           \
     {                                                                                              \
-        #test_ "_checked", test_, set_up, run_tear_down, (void *)(uintptr_t)&checked               \
+        .name = #test_ "_" #configuration_, .test_func = test_, .setup_func = set_up,              \
+        .teardown_func = run_tear_down, .initial_state = (void *)(uintptr_t)configuration_         \
     }
+#define BOTH(test_) TEST_WITH(test_, guarded), TEST_WITH(test_, checked)
 
 int main(void)
 {

@@ -14,11 +14,7 @@ enum {
 };
 
 // Tables: two of externref, one of funcref that is as large as the first.
-enum {
-    TABLE,
-    OTHER,
-    FUNCTIONS
-};
+enum { TABLE, OTHER, FUNCTIONS };
 
 // The module's functions.
 enum {
@@ -42,8 +38,8 @@ static struct instance *instance;
 static void build_three(const char *signature, uint8_t opcode, uint8_t first, uint8_t second,
                         bool two)
 {
-    const uint8_t code[] = {LOCAL_GET, 0, LOCAL_GET, 1,     LOCAL_GET,
-                            2,         PREFIX,       opcode, first,     second};
+    const uint8_t code[] = {LOCAL_GET, 0,      LOCAL_GET, 1,     LOCAL_GET,
+                            2,         PREFIX, opcode,    first, second};
 
     build_function(signature, "", code, sizeof code - !two);
 }
