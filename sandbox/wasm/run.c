@@ -109,9 +109,13 @@ HANDLER_SECTION static __attribute__((noinline)) void dispatch(const uint8_t *pc
 {
     struct registers registers = {fp, in->memory_base, 0, in, 0, 0};
 
-    pc = run_resume(pc, &registers);
-    while (pc)
-        pc = (*(handler *const *)(const void *)pc)(pc, &registers);
+    // Instrumented handlers call what is outside of their section, where an interruption only sets
+    // the flag: this form looks at it at every cell.
+    while (pc) {
+        handler *next =
+            registers.in->store->interrupted ? run_resume : *(handler *const *)(const void *)pc;
+        pc = next(pc, &registers);
+    }
 }
 #endif
 

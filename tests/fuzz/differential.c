@@ -16,7 +16,7 @@
 #define MEMORY_BYTES_MAX (64ull * 1024 * 1024)
 #define STACK_BYTES      ((size_t)256 * 1024)
 #define COMPARED_BYTES   ((size_t)1024 * 1024) // of each memory
-#define COMPARED_ITEMS   4096u                 // of each table
+#define COMPARED_ITEMS   16384u                // of each table
 #define NESTED_VALUES    32u                   // of a call from the host
 #define VALUES_MAX       1000u                 // the engine's limit of parameters and results
 #define SLOTS_RESERVED   2048u                 // of the stack, that the reference does not count

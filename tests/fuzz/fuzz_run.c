@@ -4,8 +4,10 @@
 // compared in all forms. libFuzzer's mutations know nothing of modules, so ours mostly changes
 // instructions, or bytes, in place; from time to time it starts anew from a module that the
 // generator makes.
+#include <stdlib.h>
 #include <string.h>
 
+#include "sandbox/wasm/engine.h"
 #include "tests/fuzz/differential.h"
 #include "tests/fuzz/generate.h"
 #include "tests/fuzz/mutate.h"
@@ -67,6 +69,26 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     return kind < 13 ? change_bytes(data, size, &random) : LLVMFuzzerMutate(data, size, max_size);
 }
 
+// Code that becomes too large is an error like any other, wherever that shows.
+static void load_in_little_room(const uint8_t *data, size_t size)
+{
+    const struct engine_config config = {
+        .metered = size % 8 == 0,
+        .stack_bytes = 65536,
+        .memory_bytes_max = 65536,
+        .code_bytes_max = 64 + size % 61 * 64,
+    };
+    struct error error = {.code = ERROR_NONE};
+    struct engine *engine;
+    struct module *module;
+
+    if (!engine_create(&config, &engine, &error))
+        abort();
+    if (engine_load(engine, data, size, &module, &error) != (error.code == ERROR_NONE))
+        abort();
+    engine_destroy(engine);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct differential_module module = {data, size};
@@ -78,6 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .seed = size,
     };
 
+    if (size % 4 == 0)
+        load_in_little_room(data, size);
     differential_run(&module, 1, &options);
     return 0;
 }

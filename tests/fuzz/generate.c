@@ -283,8 +283,10 @@ static void plan_tables(struct plan *plan)
         struct plan_table *table = &plan->tables[i];
 
         table->type = i == 0 || chance(choices, 2) ? TYPE_FUNCREF : TYPE_EXTERNREF;
-        table->minimum = (uint8_t)(i == 0 ? 4 + choose(choices, 12) : choose(choices, 8));
-        table->maximum = (uint8_t)(table->minimum + choose(choices, 16));
+        table->minimum = (uint16_t)(i == 0 ? 4 + choose(choices, 12) : choose(choices, 8));
+        if (i > 0 && chance(choices, 16))
+            table->minimum = 9000; // more than the engine does in one go
+        table->maximum = (uint16_t)(table->minimum + choose(choices, 16));
         memset(table->functions, NO_FUNCTION, sizeof table->functions);
     }
     plan->table_imported = chance(choices, 4);

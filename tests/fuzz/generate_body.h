@@ -89,8 +89,10 @@ void body_arithmetic(struct body *b, const struct arithmetic *a);
 uint32_t body_find_local(struct body *b, uint8_t type);
 uint32_t body_find_global(struct body *b, uint8_t type, bool is_mutable);
 
-/* Operations in general, of a result if that is not 0, and which have all operands on top. */
+/* Operations: with a result, if that is not 0; with a first operand; which have all operands on
+ * top. */
 const struct arithmetic *body_choose_arithmetic(struct body *b, uint8_t result);
+const struct arithmetic *body_choose_taking(struct body *b, uint8_t type);
 const struct arithmetic *body_choose_fitting(struct body *b);
 bool body_may_trap_by_zero(const struct arithmetic *a);
 /* The right operand; mostly not 0 where that would trap. */

@@ -415,7 +415,10 @@ static void bulk_memory(struct body *b)
     } else {
         small_i32(b, 256);
         small_i32(b, kind == 3 ? 16 : 256);
-        small_i32(b, kind == 3 ? 16 : 80);
+        if (kind != 3 && chance(b->choices, 16))
+            body_i32(b, 65536 + (int32_t)choose(b->choices, 256) - 128);
+        else
+            small_i32(b, kind == 3 ? 16 : 80);
         prefixed(b, kind == 3 ? 8 : kind == 2 ? 10 : 11, 3);
         if (kind == 3)
             body_number(b, choose(b->choices, segments));
@@ -444,6 +447,14 @@ static void table_init(struct body *b, uint32_t table)
     body_number(b, table);
 }
 
+static void table_count(struct body *b, uint32_t table)
+{
+    if (b->plan->tables[table].minimum > 8192 && chance(b->choices, 4))
+        body_i32(b, 8192 + (int32_t)choose(b->choices, 256));
+    else
+        small_i32(b, 4);
+}
+
 static void bulk_table(struct body *b, uint32_t table, uint32_t kind)
 {
     uint8_t type = b->plan->tables[table].type;
@@ -461,7 +472,7 @@ static void bulk_table(struct body *b, uint32_t table, uint32_t kind)
     } else if (kind == 2) { // table.fill
         small_i32(b, 8);
         body_push_value(b, type);
-        small_i32(b, 4);
+        table_count(b, table);
         prefixed(b, 17, 3);
         body_number(b, table);
     } else { // table.copy
@@ -470,7 +481,7 @@ static void bulk_table(struct body *b, uint32_t table, uint32_t kind)
             return;
         small_i32(b, 6);
         small_i32(b, 6);
-        small_i32(b, 4);
+        table_count(b, table);
         prefixed(b, 14, 3);
         body_number(b, table);
         body_number(b, source);
@@ -514,14 +525,15 @@ static void nothing(struct body *b)
     body_byte(b, 0x01);
 }
 
+// Weights add up to 256.
 static const struct {
     uint8_t weight;
     statement *statement;
 } statements[] = {
-    {26, push_any},   {36, operate},     {44, set_local},     {10, set_global}, {26, store},
-    {16, load},       {6, drop},         {10, select_one},    {24, open_block}, {16, branch_if},
+    {22, push_any},   {32, operate},     {36, set_local},     {8, set_global},  {20, store},
+    {12, load},       {5, drop},         {9, select_one},     {24, open_block}, {15, branch_if},
     {5, branch},      {4, branch_table}, {3, leave},          {10, body_call},  {4, call_indirect},
-    {5, bulk_memory}, {6, use_table},    {3, test_reference}, {1, nothing},     {12, body_sequence},
+    {5, bulk_memory}, {6, use_table},    {2, test_reference}, {1, nothing},     {33, body_sequence},
 };
 
 static void choose_statement(struct body *b)

@@ -43,8 +43,8 @@ struct plan_global {
 
 struct plan_table {
     uint8_t type;
-    uint8_t minimum;
-    uint8_t maximum;
+    uint16_t minimum;
+    uint16_t maximum;
     uint8_t functions[PLAN_TABLE_SIZE]; /* that active segments put there, or NO_FUNCTION */
 };
 

@@ -62,6 +62,7 @@ struct sequence {
     uint32_t count;
     bool addresses;   // i32s should be small, since some become addresses
     uint8_t waiting;  // type of the result on top of the stack, 0 for none
+    uint8_t returned; // type of the function's only result, 0 if it is no number
     uint32_t held[4]; // the last local that was set, by number of its type, or NOTHING
 };
 
@@ -79,7 +80,7 @@ static uint8_t letter_type(char letter)
 }
 
 // The type of the accumulator that the element takes, 0 if it takes none.
-static uint8_t taken_type(const struct element *e)
+static uint8_t taken_type(const struct sequence *s, const struct element *e)
 {
     bool in_accumulator = strchr(e->form, 'r') != NULL;
 
@@ -98,6 +99,8 @@ static uint8_t taken_type(const struct element *e)
     case SELECT_F32:
     case SELECT_F64:
         return in_accumulator ? TYPE_I32 : 0;
+    case RETURN:
+        return in_accumulator ? s->returned : 0;
     case STORE: // either operand
         if (e->form[1] == 'r')
             return letter_type(opcode_info[e->opcode].signature[1]);
@@ -207,13 +210,13 @@ static void push_left(struct body *b, const struct sequence *s, const struct ele
 static bool follows(const struct sequence *s, uint32_t i)
 {
     return i > 0 && !s->elements[i - 1].keep && given_type(&s->elements[i - 1]) != 0 &&
-           given_type(&s->elements[i - 1]) == taken_type(&s->elements[i]);
+           given_type(&s->elements[i - 1]) == taken_type(s, &s->elements[i]);
 }
 
 static void take_operands(struct body *b, struct sequence *s, const struct element *e)
 {
     const char *signature = opcode_info[e->opcode].signature;
-    uint8_t taken = taken_type(e);
+    uint8_t taken = taken_type(s, e);
 
     if (e->kind == BINARY || e->kind == BRANCH_IF || e->kind == IF || e->kind == STORE) {
         if (e->form[1] == 'r') { // what is left of it was pushed before
@@ -315,15 +318,15 @@ static void emit_branch(struct body *b, const struct element *e)
 
 static void emit_return(struct body *b, struct sequence *s, const struct element *e)
 {
-    const struct open_block *function = &b->blocks[0];
+    uint32_t results = b->blocks[0].result_count;
 
-    if (function->result_count > 1 ||
-        (function->result_count == 1 && body_is_reference(function->results[0])))
+    if (results > 1 || (results == 1 && s->returned == 0)) {
+        if (taken_type(s, e) != 0)
+            body_plain(b, 0x1a, 1, 0);
         return;
-    if (function->result_count == 1 && e->form[0] == 'r')
-        push_accumulator(b, s, function->results[0]);
-    else if (function->result_count == 1)
-        push_slot(b, s, function->results[0]);
+    }
+    if (results == 1 && taken_type(s, e) == 0)
+        push_slot(b, s, s->returned);
     body_byte(b, 0x0f);
     body_end_of_path(b);
 }
@@ -331,6 +334,16 @@ static void emit_return(struct body *b, struct sequence *s, const struct element
 static void emit_move(struct body *b, struct sequence *s, uint8_t type)
 {
     push_slot(b, s, type);
+    set_some_local(b, s, type);
+}
+
+// Through another local, lest the operation itself writes the last one.
+static void emit_set(struct body *b, struct sequence *s, uint8_t type)
+{
+    uint32_t index = body_find_local(b, type);
+
+    if (index != NOTHING)
+        body_local(b, 0x22, index);
     set_some_local(b, s, type);
 }
 
@@ -384,7 +397,7 @@ static void emit_element(struct body *b, struct sequence *s, const struct elemen
     case SET_INTEGER:
     case SET_F32:
     case SET_F64:
-        set_some_local(b, s, taken_type(e));
+        emit_set(b, s, taken_type(s, e));
         break;
     case GET_INTEGER:
     case GET_F32:
@@ -394,7 +407,7 @@ static void emit_element(struct body *b, struct sequence *s, const struct elemen
     case PUT_INTEGER:
     case PUT_F32:
     case PUT_F64:
-        emit_global(b, s, taken_type(e), true);
+        emit_global(b, s, taken_type(s, e), true);
         break;
     case SELECT_INTEGER:
     case SELECT_F32:
@@ -412,7 +425,7 @@ static void prepare_accumulators(struct body *b, struct sequence *s)
     bool known[4] = {false};
 
     for (uint32_t i = 0; i < s->count; i++) {
-        uint8_t taken = taken_type(&s->elements[i]), given = given_type(&s->elements[i]);
+        uint8_t taken = taken_type(s, &s->elements[i]), given = given_type(&s->elements[i]);
 
         if (taken != 0 && i > 0 && !known[type_number(taken)]) {
             body_push_chain(b, taken, 1);
@@ -425,6 +438,16 @@ static void prepare_accumulators(struct body *b, struct sequence *s)
         if (given != 0)
             known[type_number(given)] = true;
     }
+}
+
+// The result on top goes on through the accumulator: some operation takes it as its left operand.
+static void use_result(struct body *b, uint8_t type)
+{
+    const struct arithmetic *a = body_choose_taking(b, type);
+
+    if (a->parameter_count == 2)
+        body_push_right(b, a);
+    body_arithmetic(b, a);
 }
 
 static void emit_sequence(struct body *b, struct sequence *s)
@@ -446,6 +469,8 @@ static void emit_sequence(struct body *b, struct sequence *s)
         emit_element(b, s, e);
         give_result(b, s, e);
     }
+    if (s->waiting != 0 && !chance(b->choices, 4))
+        use_result(b, s->waiting);
 }
 
 static void choose_sequence(struct body *b, struct sequence *s)
@@ -459,6 +484,8 @@ static void choose_sequence(struct body *b, struct sequence *s)
         s->count++;
     for (uint32_t i = 0; i < 4; i++)
         s->held[i] = NOTHING;
+    if (b->blocks[0].result_count == 1 && !body_is_reference(b->blocks[0].results[0]))
+        s->returned = b->blocks[0].results[0];
     for (uint32_t i = 0; i < s->count; i++)
         s->addresses = s->addresses || s->elements[i].kind == LOAD || s->elements[i].kind == STORE;
 }

@@ -193,6 +193,15 @@ const struct arithmetic *body_choose_arithmetic(struct body *b, uint8_t result)
     return &arithmetic[i];
 }
 
+const struct arithmetic *body_choose_taking(struct body *b, uint8_t type)
+{
+    uint32_t i = choose(b->choices, arithmetic_count);
+
+    while (arithmetic[i].parameters[0] != type)
+        i = (i + 1) % arithmetic_count;
+    return &arithmetic[i];
+}
+
 // An operation of which the operands are on top, if there is one from the chosen place on.
 const struct arithmetic *body_choose_fitting(struct body *b)
 {

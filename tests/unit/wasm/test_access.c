@@ -388,10 +388,85 @@ static void largest_memory_ends_at_4_gib(void **state)
     }
 }
 
+/* Fused loads. */
+
+// Uses only a part of what was loaded, or nothing of it.
+static void build_partial_uses(uint8_t load, char type)
+{
+    static const uint8_t narrow[][8] = {
+        {I32_STORE8, 0, 0},          {I32_STORE16, 0, 0},
+        {I32_EXTEND8_S, DROP, DROP}, {I32_CONST, 1, I32_AND, DROP, DROP},
+        {I32_STORE, 0, 0},
+    };
+    static const uint8_t lengths[] = {3, 3, 3, 5, 3};
+
+    for (size_t i = 0; i < sizeof lengths; i++) {
+        struct bytes code = {0};
+
+        // The value's target, then the value.
+        put_all(&code, CODE(I32_CONST, 0, LOCAL_GET, 0, load, 0, 0));
+        if (type == 'I')
+            put(&code, I32_WRAP_I64);
+        put_all(&code, narrow[i], lengths[i]);
+        build_function("i:", "", code.data, code.length);
+        bytes_free(&code);
+    }
+}
+
+static void load_that_is_used_in_part_traps_where_the_whole_is_not_inside(void **state)
+{
+    (void)state;
+    for (int checked = 0; checked < 2; checked++) {
+        struct instance *instance;
+        uint32_t count;
+
+        engine_replace((struct engine_config){.checked_memory = checked});
+        build_memory(1, 1);
+        build_partial_uses(I32_LOAD, 'i');
+        build_partial_uses(I32_LOAD16_U, 'i');
+        build_partial_uses(I64_LOAD, 'I');
+        build_partial_uses(I64_LOAD32_U, 'I');
+        instance = instantiate_built();
+        count = instance->module->function_count;
+        for (uint32_t i = 0; i < count; i++) {
+            static const uint32_t widths[] = {4, 2, 8, 4};
+            uint32_t width = widths[i / (count / 4)];
+
+            CALL_GUEST(instance, i, PAGE - width);
+            for (uint32_t missing = 1; missing < width; missing++)
+                CALL_TRAPS(TRAP_MEMORY_OUT_OF_BOUNDS, instance, i, PAGE - width + missing);
+        }
+    }
+}
+
+// A load whose result nobody wants must still trap.
+static void load_that_is_dropped_traps(void **state)
+{
+    struct instance *instance;
+
+    (void)state;
+    build_memory(1, 1);
+    build_function("i:", "", CODE(LOCAL_GET, 0, I32_LOAD, 0, 0, DROP));
+    build_function("i:i", "", CODE(LOCAL_GET, 0, I64_LOAD, 0, 0, I64_CONST, 0, I64_AND, I64_EQZ));
+    build_function(
+        "i:i", "i",
+        CODE(LOCAL_GET, 0, I32_LOAD, 0, 0, LOCAL_SET, 1, I32_CONST, 5, LOCAL_SET, 1, LOCAL_GET, 1));
+    instance = instantiate_built();
+    for (uint32_t i = 0; i < 3; i++) {
+        CALL_GUEST(instance, i, 0);
+        CALL_TRAPS(TRAP_MEMORY_OUT_OF_BOUNDS, instance, i, PAGE - 1);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
-    TEST(guarded_loads_are_right_in_every_form),  TEST(checked_loads_are_right_in_every_form),
-    TEST(guarded_stores_are_right_in_every_form), TEST(checked_stores_are_right_in_every_form),
-    TEST(no_form_of_an_access_was_left_out),      TEST(largest_memory_ends_at_4_gib),
+    TEST(guarded_loads_are_right_in_every_form),
+    TEST(checked_loads_are_right_in_every_form),
+    TEST(guarded_stores_are_right_in_every_form),
+    TEST(checked_stores_are_right_in_every_form),
+    TEST(no_form_of_an_access_was_left_out),
+    TEST(largest_memory_ends_at_4_gib),
+    TEST(load_that_is_used_in_part_traps_where_the_whole_is_not_inside),
+    TEST(load_that_is_dropped_traps),
 };
 
 int main(void)
