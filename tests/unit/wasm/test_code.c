@@ -354,6 +354,19 @@ static void maps_hold_more_than_eight_operands(void **state)
     bytes_free(&code);
 }
 
+static void references_that_come_and_go_take_no_room(void **state)
+{
+    struct bytes code = {0};
+
+    (void)state;
+    for (int i = 0; i < 200000; i++)
+        put_all(&code, CODE(REF_NULL, FUNCREF, DROP));
+    put_all(&code, CODE(REFERENCE, CALL, NOTHING, DROP));
+    build_holder(":", "", code.data, code.length);
+    assert_live(0, "r");
+    bytes_free(&code);
+}
+
 static void each_function_has_maps_of_its_own(void **state)
 {
     (void)state;
@@ -409,6 +422,7 @@ static const struct CMUnitTest tests[] = {
     TEST(result_of_a_block_is_live),
     TEST(calls_of_every_kind_have_maps),
     TEST(maps_hold_more_than_eight_operands),
+    TEST(references_that_come_and_go_take_no_room),
     TEST(each_function_has_maps_of_its_own),
     TEST(other_places_have_no_map),
     TEST(dead_calls_have_no_maps),

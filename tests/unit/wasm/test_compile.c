@@ -121,6 +121,26 @@ static void failed_module_leaves_an_error_of_the_first_bad_body(void **state)
     assert_int_equal(error.offset, build_code_offset(1));
 }
 
+static void each_body_begins_with_unset_locals(void **state)
+{
+    struct bytes locals = {0};
+
+    (void)state;
+    put_all(&locals, CODE(1, 0xe8, 0x07, I32)); // 1000
+    for (uint32_t i = 0; i < 1000; i++) {
+        put_all(&locals, CODE(I32_CONST, 1, LOCAL_SET));
+        put_u32(&locals, i);
+    }
+    put(&locals, END);
+    for (int i = 0; i < 50; i++)
+        build_function_raw(build_type(":"), locals.data, locals.length);
+    build_function(":i", "ii", CODE(LOCAL_GET, 1));
+    compile_accept();
+    assert_int_equal(module.codes[49].prologue, 0);
+    assert_code(50, "zero $1 1; return.integer.s $1");
+    bytes_free(&locals);
+}
+
 /* Declarations of locals. */
 
 static void locals_that_no_number_can_count_are_malformed(void **state)
@@ -339,6 +359,7 @@ static const struct CMUnitTest tests[] = {
     TEST(constant_expressions_have_code_of_their_own),
     TEST(functions_that_hold_references_are_known),
     TEST(failed_module_leaves_an_error_of_the_first_bad_body),
+    TEST(each_body_begins_with_unset_locals),
     TEST(locals_that_no_number_can_count_are_malformed),
     TEST(locals_that_no_frame_can_hold_are_a_limit),
     TEST(frame_has_room_for_so_many_locals),

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 // Function 0 is imported, [i32] -> [i32]; function 1 is [i32 i32] -> [i32], 2 is [] -> [],
-// 3 is [i32] -> [i32 i64]; table 0 holds functions and table 1 does not. What is tested is number
-// 4, the body with number 3.
+// 3 is [i32] -> [i32 i64]; tables 0 and 2 hold functions and table 1 does not. What is tested is
+// number 4, the body with number 3.
 enum { IMPORTED, BINARY, NOTHING, PAIR, TESTED_BODY = 3 };
 
 static void build_callees(const char *signature, const uint8_t *code, size_t length)
@@ -18,6 +18,7 @@ static void build_callees(const char *signature, const uint8_t *code, size_t len
     build_function("i:iI", "", CODE(LOCAL_GET, 0, I64_CONST, 0));
     build_table(FUNCREF, 1, NO_MAXIMUM);
     build_table(EXTERNREF, 1, NO_MAXIMUM);
+    build_table(FUNCREF, 1, NO_MAXIMUM);
     build_function(signature, "", code, length);
 }
 
@@ -134,6 +135,21 @@ static void call_through_a_table_has_type_and_table(void **state)
     assert_code(TESTED_BODY, expected);
 }
 
+static void type_of_an_indirect_call_is_the_canonical_one(void **state)
+{
+    char expected[100];
+
+    (void)state;
+    // So that the store's numbers are not those of the module.
+    accept_function("fFfF:", "", NO_CODE);
+    build_callees("i:i", CODE(LOCAL_GET, 0, LOCAL_GET, 0, CALL_INDIRECT, 0, 2));
+    compile_accept();
+    assert_int_not_equal(module.types[0], 0);
+    snprintf(expected, sizeof expected,
+             "move.64 $0 -> $3; call_indirect.s $0 %u 2 $3; return.integer.r", module.types[0]);
+    assert_code(TESTED_BODY, expected);
+}
+
 static void constant_index_of_a_table_goes_above_the_arguments(void **state)
 {
     char expected[100];
@@ -187,8 +203,9 @@ static void callee_must_be_there(void **state)
     refuse_caller(":", ERROR_UNKNOWN_FUNCTION, 0, CODE(CALL, 5));
     refuse_caller(":", ERROR_UNKNOWN_FUNCTION, 1, CODE(UNREACHABLE, CALL, 5));
     refuse_caller("i:", ERROR_UNKNOWN_TYPE, 2, CODE(LOCAL_GET, 0, CALL_INDIRECT, 9, 0));
-    refuse_caller("i:", ERROR_UNKNOWN_TABLE, 2, CODE(LOCAL_GET, 0, CALL_INDIRECT, 0, 2));
-    refuse_caller("i:", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, CALL_INDIRECT, 0, 1));
+    refuse_caller("i:", ERROR_UNKNOWN_TABLE, 2, CODE(LOCAL_GET, 0, CALL_INDIRECT, 0, 3));
+    refuse_caller("ii:i", ERROR_TYPE_MISMATCH, 4,
+                  CODE(LOCAL_GET, 0, LOCAL_GET, 1, CALL_INDIRECT, 0, 1));
 }
 
 static void arguments_are_checked_at_the_call(void **state)
@@ -214,6 +231,7 @@ static const struct CMUnitTest tests[] = {
     TEST(no_accumulator_outlives_a_call),
     TEST(result_of_a_call_is_not_redirected),
     TEST(call_through_a_table_has_type_and_table),
+    TEST(type_of_an_indirect_call_is_the_canonical_one),
     TEST(constant_index_of_a_table_goes_above_the_arguments),
     TEST(call_cells_are_24_bytes_long),
     TEST(header_of_a_frame_lies_behind_locals_and_results),

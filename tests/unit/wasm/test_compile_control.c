@@ -94,6 +94,14 @@ static void float_immediates_of_branches_are_those_of_64_bits(void **state)
         CODE(BLOCK, EMPTY, LOCAL_GET, 0, F32_CONST, BITS32(0x3fc00000), F32_LT, BR_IF, 0, END));
 }
 
+static void comparison_of_f32_with_a_constant_is_not_fused_whatever_the_constant(void **state)
+{
+    (void)state;
+    assert_translation(
+        "f:", "", "f32.eq.si.n $0 0f; br.i32.ne.ri 0 @2; return.0",
+        CODE(BLOCK, EMPTY, LOCAL_GET, 0, F32_CONST, BITS32(0), F32_EQ, BR_IF, 0, END));
+}
+
 static void any_other_condition_is_compared_with_zero(void **state)
 {
     (void)state;
@@ -207,6 +215,15 @@ static void accumulators_are_unknown_at_a_label(void **state)
                             LOCAL_GET, 1));
 }
 
+static void results_of_a_block_that_nobody_leaves_early_stay_where_they_are(void **state)
+{
+    (void)state;
+    assert_translation("i:i", "", "i32.add.si.n $0 1; return.integer.r",
+                       CODE(BLOCK, I32, LOCAL_GET, 0, END, I32_CONST, 1, I32_ADD));
+    assert_translation("i:i", "", "const.u32 5 -> $0; return.integer.s $0",
+                       CODE(BLOCK, I32, I32_CONST, 5, END, LOCAL_SET, 0, LOCAL_GET, 0));
+}
+
 static void accumulators_outlive_a_block_that_nobody_leaves_early(void **state)
 {
     (void)state;
@@ -271,6 +288,16 @@ static void conditional_branch_moves_values_on_the_taken_path_only(void **state)
         "br.i32.lt_s.ss $0 $1 @3; move.64 $0 -> $4; br @4; move.64 $0 -> $4; "
         "return.integer.s $4",
         CODE(BLOCK, I32, LOCAL_GET, 0, LOCAL_GET, 0, LOCAL_GET, 1, I32_GE_S, BR_IF, 0, END));
+}
+
+static void several_values_are_in_their_homes_on_both_paths(void **state)
+{
+    (void)state;
+    assert_translation("ii:ii", "",
+                       "move.64 $0 -> $4; move.64 $1 -> $5; br.i32.eq.si $0 0 @6; "
+                       "move.64 $4 -> $0; move.64 $5 -> $1; return.0; move.64 $4 -> $0; "
+                       "move.64 $5 -> $1; return.0",
+                       CODE(LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 0, BR_IF, 0));
 }
 
 static void value_behind_a_branch_that_was_not_taken_is_where_it_was(void **state)
@@ -462,10 +489,10 @@ static void second_table_has_stubs_of_its_own(void **state)
 {
     (void)state;
     assert_translation("i:", "",
-                       "br.i32.eq.si $0 0 @3; br_table.s $0 @2 @2; return.0; br_table.s $0 @4; "
+                       "br.i32.eq.si $0 0 @3; br_table.s $0 @2 @2; return.0; br_table.s $0 @4 @4; "
                        "return.0",
                        CODE(LOCAL_GET, 0, IF, EMPTY, LOCAL_GET, 0, BR_TABLE, 1, 1, 1, END,
-                            LOCAL_GET, 0, BR_TABLE, 0, 0));
+                            LOCAL_GET, 0, BR_TABLE, 1, 0, 0));
 }
 
 /* Dead code. */
@@ -685,6 +712,7 @@ static const struct CMUnitTest tests[] = {
     TEST(if_branches_on_the_opposite),
     TEST(immediates_of_branches_have_16_bits),
     TEST(float_immediates_of_branches_are_those_of_64_bits),
+    TEST(comparison_of_f32_with_a_constant_is_not_fused_whatever_the_constant),
     TEST(any_other_condition_is_compared_with_zero),
     TEST(comparison_that_a_local_keeps_is_not_fused),
     TEST(comparison_that_became_a_branch_leaves_the_accumulator),
@@ -695,12 +723,14 @@ static const struct CMUnitTest tests[] = {
     TEST(all_branches_to_one_label_find_it),
     TEST(branch_to_the_function_is_a_return),
     TEST(accumulators_are_unknown_at_a_label),
+    TEST(results_of_a_block_that_nobody_leaves_early_stay_where_they_are),
     TEST(accumulators_outlive_a_block_that_nobody_leaves_early),
     TEST(values_are_moved_to_the_homes_of_the_label),
     TEST(value_in_its_home_needs_no_move),
     TEST(conditional_branch_with_values_at_home_is_one_cell),
     TEST(value_that_the_taken_branch_needs_stays_stored),
     TEST(conditional_branch_moves_values_on_the_taken_path_only),
+    TEST(several_values_are_in_their_homes_on_both_paths),
     TEST(value_behind_a_branch_that_was_not_taken_is_where_it_was),
     TEST(accumulator_outlives_a_branch_that_was_not_taken),
     TEST(pending_locals_go_to_their_homes_before_a_block),

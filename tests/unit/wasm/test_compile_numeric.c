@@ -177,8 +177,8 @@ static void local_twice_is_once_in_the_accumulator_and_once_in_its_slot(void **s
 {
     (void)state;
     assert_translation(
-        "ii:i", "", "i32.add.ss $0 $1 -> $0; i32.mul.rs.n $0; return.integer.r",
-        CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, LOCAL_TEE, 0, LOCAL_GET, 0, I32_MUL));
+        "ii:i", "", "i32.add.ss $0 $1 -> $1; i32.mul.rs.n $1; return.integer.r",
+        CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD, LOCAL_TEE, 1, LOCAL_GET, 1, I32_MUL));
 }
 
 /* Comparisons. */

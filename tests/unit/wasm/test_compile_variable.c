@@ -409,6 +409,18 @@ static void function_reference_is_made_in_its_home(void **state)
     assert_code(0, "ref.func 0 -> $3; return.integer.s $3");
 }
 
+static void no_accumulator_outlives_the_making_of_a_function_reference(void **state)
+{
+    (void)state;
+    build_begin();
+    build_function(
+        "i:i", "",
+        CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_SET, 0, REF_FUNC, 0, DROP, LOCAL_GET, 0));
+    build_element(SEGMENT_DECLARATIVE, 0, CODE(0));
+    compile_accept();
+    assert_code(0, "i32.add.si $0 1 -> $0; ref.func 0 -> $3; return.integer.s $0");
+}
+
 static void function_reference_must_be_declared(void **state)
 {
     (void)state;
@@ -557,6 +569,7 @@ static const struct CMUnitTest tests[] = {
     TEST(globals_are_checked),
     TEST(test_for_null_is_a_comparison),
     TEST(function_reference_is_made_in_its_home),
+    TEST(no_accumulator_outlives_the_making_of_a_function_reference),
     TEST(function_reference_must_be_declared),
     TEST(test_for_null_needs_a_reference),
     TEST(dropping_needs_an_operand),

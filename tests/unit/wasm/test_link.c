@@ -303,6 +303,44 @@ static void choice_is_the_best_for_random_code(void **state)
     assert_in_range(fused, 500, 100000);
 }
 
+// Cells that no compiler would put next to each other, out of parts of sequences.
+static uint32_t put_random_cells(uint8_t *at, uint32_t count)
+{
+    uint32_t offset = 0;
+
+    for (before.count = 0; before.count < count;) {
+        const struct sequence *sequence = &sequences[random_below(SEQUENCE_COUNT)];
+        uint32_t length = 1 + random_below(sequence->count);
+
+        for (uint32_t i = 0; i < length; i++) {
+            struct cell *cell = (struct cell *)(void *)(at + offset);
+            const struct operation_info *info = &operation_info[sequence->operations[i]];
+
+            if ((info->flags & OPERATION_IS_TERMINATOR) != 0)
+                break;
+            cell->handler = sequence->operations[i];
+            before.cells[before.count] = cell;
+            before.operations[before.count++] = sequence->operations[i];
+            offset += info->length;
+        }
+    }
+    return offset;
+}
+
+static void choice_is_the_best_for_any_cells(void **state)
+{
+    static uint64_t cells[3 * 100];
+    struct code code = {.entry = (uint8_t *)cells};
+
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        code.size = put_random_cells(code.entry, 1 + random_below(80));
+        assert_in_range(code.size, 16, sizeof cells);
+        assert_true(link_code(&module, &code));
+        assert_best_choice();
+    }
+}
+
 /* Jumps. */
 
 static void jump_to_a_return_returns(void **state)
@@ -421,6 +459,7 @@ static const struct CMUnitTest tests[] = {
     TEST(operands_stay_as_they_are),
     TEST(choice_is_the_best_for_moves_in_a_row),
     TEST(choice_is_the_best_for_random_code),
+    TEST(choice_is_the_best_for_any_cells),
     TEST(jump_to_a_return_returns),
     TEST(jump_to_a_return_of_a_value_takes_it_from_the_same_slot),
     TEST(jump_to_anything_else_stays),

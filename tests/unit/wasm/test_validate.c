@@ -77,6 +77,20 @@ static void known_operands_of_a_polymorphic_stack_are_checked(void **state)
                     CODE(UNREACHABLE, I32_CONST, 0, I32_CONST, 0));
 }
 
+static void missing_operands_of_a_polymorphic_stack_are_the_lower_ones(void **state)
+{
+    (void)state;
+    accept_function(":iI", "", CODE(UNREACHABLE, I64_CONST, 0));
+    accept_function(":iI", "", CODE(UNREACHABLE, I64_CONST, 0, BR, 0));
+    accept_function(":iI", "", CODE(UNREACHABLE, I64_CONST, 0, RETURN));
+    accept_function(":iI", "", CODE(UNREACHABLE, I64_CONST, 0, I32_CONST, 0, BR_TABLE, 0, 0));
+    refuse_function(":iI", "", ERROR_TYPE_MISMATCH, 3, CODE(UNREACHABLE, I32_CONST, 0));
+    refuse_function(":iI", "", ERROR_TYPE_MISMATCH, 3, CODE(UNREACHABLE, I32_CONST, 0, BR, 0));
+    refuse_function(":iI", "", ERROR_TYPE_MISMATCH, 3, CODE(UNREACHABLE, I32_CONST, 0, RETURN));
+    refuse_function(":iI", "", ERROR_TYPE_MISMATCH, 5,
+                    CODE(UNREACHABLE, I32_CONST, 0, I32_CONST, 0, BR_TABLE, 0, 0));
+}
+
 static void blocks_in_dead_code_begin_with_an_ordinary_stack(void **state)
 {
     (void)state;
@@ -252,6 +266,7 @@ static const struct CMUnitTest tests[] = {
     TEST(dead_code_does_not_reach_below_its_block_either),
     TEST(polymorphic_stack_gives_what_is_asked_for),
     TEST(known_operands_of_a_polymorphic_stack_are_checked),
+    TEST(missing_operands_of_a_polymorphic_stack_are_the_lower_ones),
     TEST(blocks_in_dead_code_begin_with_an_ordinary_stack),
     TEST(code_after_a_dead_block_is_still_polymorphic),
     TEST(code_after_a_block_that_ended_early_is_not_polymorphic),
