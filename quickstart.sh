@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# ./quickstart.sh: installs what is missing, builds the engine, compiles a C program to WebAssembly
-# and runs it. Needs no input.
+# ./quickstart.sh: installs what is missing, builds, and runs a host application that calls a plugin
+# under a policy, then once more under one that does not grant what the plugin needs. Needs no input.
 set -eu
 
 cd "$(dirname "$0")"
@@ -16,8 +16,12 @@ missing_packages() {
     lacks_command pkg-config pkg-config
     lacks_command python3 python3
     lacks_package libc6-dev
+    lacks_package libffi-dev
     lacks_package libcmocka-dev
     lacks_package libjansson-dev
+    lacks_package libseccomp-dev
+    lacks_package libsodium-dev
+    lacks_package libyaml-dev
 }
 
 packages=$(missing_packages | tr '\n' ' ')
@@ -29,12 +33,16 @@ if [ -n "$packages" ]; then
 fi
 
 [ -f build/build.ninja ] || CC=clang-19 meson setup build
-ninja -C build tests/bench/bench-driver tests/bench/sha256.wasm tests/bench/sha256.native
+ninja -C build
 
-echo 'sha256 over a buffer, 1000 times, as a WebAssembly module:'
-guest=$(build/tests/bench/bench-driver build/tests/bench/sha256.wasm run 1000)
-echo "  $guest"
-echo 'and natively:'
-native=$(build/tests/bench/sha256.native 1000)
-echo "  $native"
-[ "$guest" = "$native" ]
+demo=$(mktemp -d)
+trap 'rm -rf "$demo"' EXIT
+cp build/plugins/greet.wasm plugins/greet/greet.yaml "$demo"
+hello=$PWD/build/examples/hello
+
+echo 'A host application, and a plugin that it may greet through:'
+(cd "$demo" && "$hello")
+
+echo 'The same plugin under a policy that grants nothing:'
+printf 'pinfold: 1\n' >"$demo/greet.yaml"
+(cd "$demo" && "$hello") 2>&1

@@ -64,9 +64,15 @@ missing_packages() {
     lacks_command python3 python3
     lacks_command binutils objdump
     lacks_package libc6-dev
+    lacks_package libffi-dev
     lacks_package libcmocka-dev
     lacks_package libjansson-dev
+    lacks_package libseccomp-dev
+    lacks_package libsodium-dev
+    lacks_package libyaml-dev
     lacks_package libclang-rt-19-dev
+    lacks_package libclang-rt-19-dev-wasm32
+    lacks_package wasi-libc
     if [ "$mode" = full ]; then
         lacks_command clang-14 clang-14
     fi

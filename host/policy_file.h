@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A policy from a file. It is opened once, and everything is asked of and read through that
+// descriptor, so that nothing can be swapped between a check and its use.
+#pragma once
+
+#include <stdbool.h>
+
+#include "host/policy_error.h"
+#include "sandbox/policy.h"
+
+// Refuses what is no regular file and what group or others may write. `path` becomes the policy's
+// source.
+MUST_CHECK bool policy_from_file(const char *path, struct policy *policy,
+                                 struct policy_error *error);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// policy-table: prints sdk/policy.md, the reference of a policy's keys, from their table.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "host/policy_source.h"
+#include "host/policy_value.h"
+#include "host/policy_yaml.h"
+
+static const char intro[] =
+    "<!-- Made by host/policy_table.c from sandbox/policy_key.def: change that, then\n"
+    "     BUILD/host/policy-table >sdk/policy.md -->\n"
+    "# Policy: every key\n"
+    "\n"
+    "A policy is a YAML file of one mapping. Only `pinfold: 1` is required. What is not granted "
+    "is\n"
+    "denied; what is unknown, given twice or of another form is an error. Keys marked *later* are\n"
+    "known, and refused with anything but their default.\n"
+    "\n";
+
+static const char forms[] = "## Forms\n"
+                            "\n"
+                            "Numbers are decimal, without sign, leading zero, separator, fraction "
+                            "or exponent, with the unit\n"
+                            "directly behind them, and without quotes. In the place of a text, "
+                            "everything is text, quoted or\n"
+                            "not, but for `~`, `null` and nothing at all. No limit can be switched "
+                            "off by writing something.\n"
+                            "\n";
+
+static void print_bounds(enum policy_key key)
+{
+    const struct policy_key_info *info = policy_key_info(key);
+    char text[POLICY_VALUE_SIZE];
+
+    if (info->type == POLICY_TYPE_WORD || info->type == POLICY_TYPE_SECTION) {
+        printf("| ");
+    } else if (policy_key_is_number(key) && info->least == info->most) {
+        printf("| %s ", policy_value_format(key, info->least, text));
+    } else if (policy_key_is_number(key)) {
+        printf("| %s to ", policy_value_format(key, info->least, text));
+        printf("%s ", policy_value_format(key, info->most, text));
+    } else if (info->type == POLICY_TYPE_TEXTS || info->type == POLICY_TYPE_VARIABLES ||
+               info->type == POLICY_TYPE_DIRS || info->type == POLICY_TYPE_FUNCTIONS) {
+        printf("| at most %" PRIu64 " ", info->most);
+    } else if (info->type == POLICY_TYPE_SHA256) {
+        printf("| ");
+    } else {
+        printf("| at most %" PRIu64 " bytes ", info->most);
+    }
+}
+
+static void print_default(enum policy_key key)
+{
+    const struct policy_key_info *info = policy_key_info(key);
+    char text[POLICY_VALUE_SIZE];
+
+    if (info->absence == POLICY_ABSENCE_REQUIRED)
+        printf("| required ");
+    else if (key == POLICY_KEY_LIMITS_ENGINE)
+        printf("| 16MiB + 6 x the module ");
+    else if (policy_key_is_number(key))
+        printf("| %s ", policy_value_format(key, info->default_value, text));
+    else
+        printf("| ");
+}
+
+static void print_key(enum policy_key key)
+{
+    const struct policy_key_info *info = policy_key_info(key);
+
+    printf("| `%s` | %s ", info->path, policy_value_type_name(info->type));
+    print_default(key);
+    print_bounds(key);
+    printf("| %s%s | %s |\n", info->support == POLICY_SUPPORT_LATER ? "*later*: " : "",
+           info->meaning, info->enforcer);
+}
+
+static void print_choices(void)
+{
+    printf("\n## Words\n\n| key | word | meaning |\n|---|---|---|\n");
+    for (uint64_t i = 0; i < POLICY_CHOICE_COUNT; i++) {
+        const struct policy_choice_info *choice = policy_choice_info(i);
+
+        if (choice)
+            printf("| `%s` | `%s` | %s%s |\n", policy_key_info(choice->key)->path, choice->word,
+                   choice->support == POLICY_SUPPORT_LATER ? "*later*: " : "", choice->meaning);
+    }
+}
+
+static void print_forms(void)
+{
+    printf("\n%s| type | form |\n|---|---|\n", forms);
+    for (unsigned i = POLICY_TYPE_NUMBER; i < POLICY_TYPE_COUNT; i++) {
+        if (i != POLICY_TYPE_DIRS && i != POLICY_TYPE_FUNCTIONS && i != POLICY_TYPE_WORD)
+            printf("| %s | %s |\n", policy_value_type_name((enum policy_type)i),
+                   policy_value_forms((enum policy_type)i));
+    }
+}
+
+static void print_limits(void)
+{
+    printf(
+        "\n## The file\n"
+        "\n"
+        "At most %d KiB of UTF-8 without a byte order mark; %d levels; %d values and keys. "
+        "Refused:\n"
+        "tabs, control and invisible characters, anchors, aliases, tags, merge keys, directives,\n"
+        "quoted keys, a second document, and a file that its group or others may write.\n",
+        POLICY_SOURCE_BYTES_MAX / 1024, POLICY_DEPTH_MAX, POLICY_EVENTS_MAX);
+}
+
+int main(void)
+{
+    printf(
+        "%s| key | type | default | bounds | meaning | enforced by |\n|---|---|---|---|---|---|\n",
+        intro);
+    for (unsigned i = POLICY_KEY_ROOT + 1; i < POLICY_KEY_COUNT; i++)
+        print_key((enum policy_key)i);
+    print_choices();
+    print_forms();
+    print_limits();
+    return ferror(stdout) || fflush(stdout) != 0;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The host's side of one worker, from its first message to its end: loading, linking, calls in both
+// directions, deadlines, and what the end of a worker means. What comes from the worker is copied
+// once, then checked; whatever breaks a rule ends the worker. One thread at a time is in a session
+// (others get PNF_BUSY), and only it uses the channel; session_cancel may come from any.
+#pragma once
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/bridge.h"
+#include "host/error_text.h"
+#include "host/launcher_client.h"
+#include "host/monitor.h"
+#include "host/registry.h"
+#include "host/signature.h"
+#include "sandbox/channel.h"
+#include "sandbox/policy.h"
+
+enum {
+    SESSION_END_TEXT_SIZE = 512,
+    SESSION_FAILURE_SIZE = 256,
+    // Where a worker that gives up leaves its record: behind the channel's own in its first page.
+    SESSION_RECORD_OFFSET = 3072
+};
+
+// What a session is given; all borrowed.
+struct session_setup {
+    const struct policy *policy;
+    struct registry *registry;
+    struct monitor *monitor;
+    uint64_t module_size;
+    int pidfd; // of the worker
+    // Waits for the end of the worker and says how it went; false if that takes longer.
+    bool (*wait_end)(void *context, int timeout_ms, enum launcher_end *end, int *status);
+    void (*log)(void *context, int level, const char *text);
+    void *context;      // of the two above
+    pnf_plugin *plugin; // for pnf_context_plugin
+    const char *name;   // the plugin's, for messages
+};
+
+// Why the host ends a call before it is done.
+enum session_stop { SESSION_STOP_NONE, SESSION_STOP_TIMEOUT, SESSION_STOP_CANCELLED };
+
+// Private copies of what came, for each call that has not returned; made when first needed.
+struct session_level {
+    uint8_t *incoming; // the call of a host function
+    uint8_t *result;   // the call's result, which the application may still look at
+};
+
+// The plugin's state for the application is `end`: PNF_OK while it can be called.
+struct session {
+    struct session_setup setup;
+    struct channel channel;
+    struct monitor_watch watch;
+    uint8_t *report; // the worker's report on the module, checked
+    size_t report_size;
+    const struct registry_function **imports; // by index; NULL: not the host's
+    uint32_t import_count;
+    uint8_t *outgoing; // the next message's bytes
+    struct session_level levels[MESSAGE_DEPTH_MAX + 1];
+    uint8_t *output;
+    size_t output_size;                 // room
+    size_t output_length;               // captured
+    uint64_t output_left;               // of limits.output
+    uint64_t deadline_ns;               // of the outermost call
+    bool preparing;                     // no guest code has run yet
+    char failure[SESSION_FAILURE_SIZE]; // of the host function that failed last
+    const struct registry_function *failed;
+
+    pthread_mutex_t lock; // of everything below
+    bool active;          // a thread is in a call,
+    pthread_t owner;      // this one
+    uint64_t call;        // which call, counted
+    uint64_t cancelled;   // which one to kill when its grace is over
+    uint32_t stop;        // enum session_stop; atomic
+    uint64_t grace_ns;    // until when a stopped call may end by itself; atomic
+    pnf_status end;       // how the plugin ended
+    char end_text[SESSION_END_TEXT_SIZE];
+    bool killed; // by us
+};
+
+// An export that is ready to be called.
+struct session_export {
+    struct signature signature;
+    struct plan_wire wire;
+};
+
+// What a host function may ask about its call.
+struct pnf_context {
+    struct session *session;
+    void *user;
+    bool failed;
+    char text[SESSION_FAILURE_SIZE];
+};
+
+// Makes a session with its channel, whose descriptor is then the worker's to get. Errors:
+// PNF_SYSTEM.
+MUST_CHECK bool session_init(struct session *session, struct error_text *error);
+
+// Takes zeroes. The worker must have ended, or nobody wait for it any more.
+void session_finish(struct session *session);
+
+// Begins to watch the worker, which is there now. Errors: PNF_SYSTEM.
+MUST_CHECK bool session_begin(struct session *session, const struct session_setup *setup,
+                              struct error_text *error);
+
+// Has the module checked, matched and started. No guest code has run if the error is about imports
+// or exports. On failure the worker is killed.
+MUST_CHECK bool session_load(struct session *session, struct error_text *error);
+
+// Finds the export and compares its type. Errors: PNF_USAGE, PNF_UNLINKABLE.
+MUST_CHECK bool session_prepare(const struct session *session, const char *signature,
+                                struct session_export *prepared, struct error_text *error);
+
+// Calls an export; `arguments` as for bridge_arguments. A result's block stays until the next call
+// at the same depth.
+MUST_CHECK bool session_call(struct session *session, const struct session_export *prepared,
+                             va_list arguments, struct error_text *error);
+
+// Ends the call under way, if there is one. Any thread.
+void session_cancel(struct session *session);
+
+// Ends the worker. Any thread.
+void session_kill(struct session *session);
+
+// Nanoseconds until the deadline; UINT64_MAX without one.
+uint64_t session_time_left(const struct session *session);

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Matches what a module imports, and what it must export, with what the application offers and the
+// policy grants. Everything that is wrong is listed at once, before any guest code runs.
+#include <stdio.h>
+#include <string.h>
+
+#include "host/policy_denial.h"
+#include "host/policy_error.h"
+#include "host/session_private.h"
+#include "sandbox/report.h"
+
+enum {
+    TYPE_SIZE = 160,
+    GRANTED_NAME_SIZE = 2 * (SIGNATURE_NAME_MAX + 1),
+    SIGNATURE_SHOWN_SIZE = 256
+};
+
+static const char WASI[] = "wasi_snapshot_preview1";
+
+// Takes notes of what is wrong; the first is what the error as a whole is about.
+struct findings {
+    struct session *session;
+    struct error_text *error;
+    size_t length; // of the text so far
+    uint32_t count;
+};
+
+static void note(struct findings *findings, pnf_status status, const char *text)
+{
+    struct error_text *error = findings->error;
+    size_t room = sizeof error->text - findings->length;
+    int length;
+
+    if (findings->count++ == 0)
+        error->status = status;
+    length =
+        snprintf(error->text + findings->length, room, "%s%s", findings->length ? "\n" : "", text);
+    if (length > 0 && (size_t)length < room)
+        findings->length += (size_t)length;
+    else
+        error->text[findings->length] = '\0';
+}
+
+// "(i32, i32) -> i64", cut off where it is long.
+static const char *format_type(const struct report_item *item, char text[TYPE_SIZE])
+{
+    static const char *const names[] = {"f64", "f32", "i64", "i32"};
+    size_t at = (size_t)snprintf(text, TYPE_SIZE, "(");
+    uint32_t count = (uint32_t)item->parameter_count + item->result_count;
+
+    for (uint32_t i = 0; i <= count && at < TYPE_SIZE - 16; i++) {
+        bool is_number =
+            i < count && item->types[i] >= PLAN_CORE_F64 && item->types[i] <= PLAN_CORE_I32;
+
+        if (i == item->parameter_count)
+            at += (size_t)snprintf(text + at, TYPE_SIZE - at, ")%s", i < count ? " -> " : "");
+        else if (i > 0 && i < count)
+            at += (size_t)snprintf(text + at, TYPE_SIZE - at, ", ");
+        if (i < count)
+            at += (size_t)snprintf(text + at, TYPE_SIZE - at, "%s",
+                                   is_number ? names[item->types[i] - PLAN_CORE_F64] : "ref");
+    }
+    return text;
+}
+
+// The same of the core type that belongs to a signature.
+static const char *format_plan(const struct plan *plan, char text[TYPE_SIZE])
+{
+    struct plan_core_type core;
+    uint8_t types[PLAN_CORE_MAX + 1];
+    struct report_item item = {.types = types};
+
+    plan_core_type(plan, &core);
+    item.parameter_count = core.parameter_count;
+    item.result_count = core.result_count;
+    memcpy(types, core.parameters, core.parameter_count);
+    types[core.parameter_count] = core.result;
+    return format_type(&item, text);
+}
+
+static void note_denial(struct findings *findings, const char *name)
+{
+    struct error_text *error = findings->error;
+    char what[GRANTED_NAME_SIZE + 32];
+    char text[POLICY_DENIAL_SIZE];
+    struct policy_attempt attempt = {
+        .what = what,
+        .key = POLICY_KEY_HOST_FUNCTIONS,
+        .grant = name,
+        .guest = "did not start",
+    };
+
+    snprintf(what, sizeof what, "import host function %s", name);
+    if (findings->count == 0) {
+        error_text_name(error->function, name, strlen(name));
+        snprintf(error->capability, sizeof error->capability, "host_functions");
+        snprintf(error->hint, sizeof error->hint, "- %s", name);
+    }
+    note(findings, PNF_DENIED,
+         policy_denial(findings->session->setup.policy, &attempt, text, sizeof text));
+}
+
+static void note_import(struct findings *findings, const struct report_item *item,
+                        const char *problem)
+{
+    char text[1024];
+    char module[POLICY_QUOTE_SIZE];
+    char name[POLICY_QUOTE_SIZE];
+
+    snprintf(text, sizeof text, "plugin '%s' cannot be linked: import %s of module %s %s",
+             findings->session->setup.name,
+             policy_quote(name, (const char *)item->name.bytes, item->name.length),
+             policy_quote(module, (const char *)item->module.bytes, item->module.length), problem);
+    note(findings, PNF_UNLINKABLE, text);
+}
+
+static void note_mismatch(struct findings *findings, const struct report_item *item,
+                          const struct signature *signature)
+{
+    char problem[2 * TYPE_SIZE + SIGNATURE_SHOWN_SIZE + 80];
+    char shown[SIGNATURE_SHOWN_SIZE];
+    char has[TYPE_SIZE];
+    char wants[TYPE_SIZE];
+
+    signature_print(signature, shown, sizeof shown);
+    snprintf(problem, sizeof problem, "has the type %s, but %s is %s for a guest",
+             format_type(item, has), shown, format_plan(&signature->plan, wants));
+    note_import(findings, item, problem);
+}
+
+static bool is_text(const struct report_text *text, const char *other)
+{
+    return text->length == strlen(other) && memcmp(text->bytes, other, text->length) == 0;
+}
+
+static bool is_granted(const struct session *session, const struct registry_function *function,
+                       char name[GRANTED_NAME_SIZE])
+{
+    snprintf(name, GRANTED_NAME_SIZE, "%s.%s", function->signature.module,
+             function->signature.name);
+    return policy_find_function(session->setup.policy, name, strlen(name)) != POLICY_NOT_FOUND;
+}
+
+// The function that serves an import; NULL after a note.
+static const struct registry_function *match(struct findings *findings,
+                                             const struct report_item *item)
+{
+    char name[GRANTED_NAME_SIZE];
+    const struct registry_function *function =
+        registry_find(findings->session->setup.registry, (const char *)item->module.bytes,
+                      item->module.length, (const char *)item->name.bytes, item->name.length);
+
+    if (!function)
+        note_import(findings, item, "is no function that the application offers");
+    else if (!is_granted(findings->session, function, name))
+        note_denial(findings, name);
+    else if (!report_fits(item, &function->signature.plan))
+        note_mismatch(findings, item, &function->signature);
+    else
+        return function;
+    return NULL;
+}
+
+static void link_import(struct findings *findings, const struct report_item *item,
+                        struct report_writer *writer)
+{
+    struct session *session = findings->session;
+    const struct registry_function *function = NULL;
+    bool is_wasi = is_text(&item->module, WASI);
+
+    if (item->kind != REPORT_FUNCTION) {
+        note_import(findings, item, "is not a function; nothing else can be imported");
+        return;
+    }
+    if (!is_wasi)
+        function = match(findings, item);
+    session->imports[session->import_count++] = function;
+    if (is_wasi)
+        report_put_link(writer, REPORT_WASI, NULL);
+    else
+        report_put_link(writer, function ? REPORT_HOST : REPORT_ABSENT,
+                        function ? &function->signature.plan : NULL);
+}
+
+// Finds an exported function; false if there is none.
+static bool find_export(const struct session *session, const char *name, struct report_item *item)
+{
+    struct report_reader reader;
+    struct error below = {.code = ERROR_NONE};
+
+    if (!report_open(&reader, session->report, session->report_size, &below))
+        return false;
+    while (report_next(&reader, item))
+        if (item->part == REPORT_EXPORT && item->kind == REPORT_FUNCTION &&
+            is_text(&item->name, name))
+            return true;
+    return false;
+}
+
+// What is wrong with an export; false if nothing is.
+static bool describe_export(const struct session *session, const struct signature *signature,
+                            char *text, size_t size)
+{
+    struct report_item item;
+    char has[TYPE_SIZE];
+    char wants[TYPE_SIZE];
+
+    if (!find_export(session, signature->name, &item)) {
+        snprintf(text, size, "plugin '%s' exports no function '%s'", session->setup.name,
+                 signature->name);
+        return true;
+    }
+    if (report_fits(&item, &signature->plan))
+        return false;
+    snprintf(text, size,
+             "plugin '%s' exports '%s' with the type %s; the signature that the application gives "
+             "is %s for a guest",
+             session->setup.name, signature->name, format_type(&item, has),
+             format_plan(&signature->plan, wants));
+    return true;
+}
+
+static void match_exports(struct findings *findings)
+{
+    const struct registry_expectation *expected;
+    char text[1024];
+
+    for (expected = registry_expectations(findings->session->setup.registry); expected;
+         expected = expected->next)
+        if (describe_export(findings->session, &expected->signature, text, sizeof text)) {
+            if (findings->count == 0)
+                error_text_name(findings->error->export_name, expected->signature.name,
+                                strlen(expected->signature.name));
+            note(findings, PNF_UNLINKABLE, text);
+        }
+}
+
+bool session_link(struct session *session, uint8_t *link, size_t size, size_t *used,
+                  struct error_text *error)
+{
+    struct findings findings = {.session = session, .error = error};
+    struct report_writer writer = {.bytes = link, .size = size};
+    struct report_reader reader;
+    struct report_item item;
+    struct error below = {.code = ERROR_NONE};
+
+    session->import_count = 0;
+    if (!report_open(&reader, session->report, session->report_size, &below))
+        return session_violated(session, below.message, error);
+    while (report_next(&reader, &item))
+        if (item.part == REPORT_IMPORT)
+            link_import(&findings, &item, &writer);
+    match_exports(&findings);
+    *used = writer.length;
+    return findings.count == 0;
+}
+
+bool session_prepare(const struct session *session, const char *signature,
+                     struct session_export *prepared, struct error_text *error)
+{
+    struct error below = {.code = ERROR_NONE};
+    char text[1024];
+    char quote[POLICY_QUOTE_SIZE];
+
+    if (!signature)
+        return error_text_set(error, PNF_USAGE, "cannot call an export: no signature was given");
+    if (!signature_parse(signature, strlen(signature), &prepared->signature, &below)) {
+        snprintf(text, sizeof text, "call %s", policy_quote(quote, signature, strlen(signature)));
+        return error_text_from(error, &below, text);
+    }
+    error_text_name(error->export_name, prepared->signature.name, strlen(prepared->signature.name));
+    if (prepared->signature.module[0] != '\0')
+        return error_text_set(error, PNF_USAGE,
+                              "cannot call %s.%s: an export is written name(...), without a module",
+                              prepared->signature.module, prepared->signature.name);
+    if (describe_export(session, &prepared->signature, text, sizeof text))
+        return error_text_set(error, PNF_UNLINKABLE, "%s", text);
+    plan_wire(&prepared->signature.plan, &prepared->wire);
+    return true;
+}

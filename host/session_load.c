@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/policy_error.h"
+#include "host/session_private.h"
+#include "sandbox/report.h"
+
+static void set_deadline(struct session *session, uint64_t time_ms)
+{
+    session->deadline_ns = time_ms == POLICY_NONE
+                               ? CHANNEL_FOREVER
+                               : channel_now() + time_ms * (uint64_t)SESSION_NS_PER_MS;
+}
+
+static bool unexpected(struct session *session, const struct message *message,
+                       struct error_text *error)
+{
+    char rule[64];
+
+    snprintf(rule, sizeof rule, "%s was not expected", message_name(message->kind));
+    return session_violated(session, rule, error);
+}
+
+static bool confirm(struct session *session, struct error_text *error)
+{
+    struct message message;
+
+    if (!session_receive(session, &message, error))
+        return false;
+    if (message.kind == MESSAGE_ERROR)
+        return session_take_failure(session, &message, "be confined", error);
+    if (message.kind != MESSAGE_CONFINED)
+        return unexpected(session, &message, error);
+    if (message.words[0] == MESSAGE_PROTOCOL)
+        return true;
+    session_kill(session);
+    return session_ended(session, PNF_SYSTEM, error,
+                         "the worker program speaks protocol %llu, this library %d: they are of "
+                         "different versions",
+                         (unsigned long long)message.words[0], MESSAGE_PROTOCOL);
+}
+
+static bool send_policy(struct session *session, struct error_text *error)
+{
+    struct message message = {.kind = MESSAGE_START, .count = 2};
+    struct policy *copy = malloc(sizeof *copy);
+    struct error below = {.code = ERROR_NONE};
+    bool done;
+
+    _Static_assert(sizeof(struct policy) <= MESSAGE_ARENA_SIZE, "a policy fits into an arena");
+    message.words[0] = sizeof *copy;
+    message.words[1] = session->setup.module_size;
+    done = copy && policy_for_worker(session->setup.policy, copy, &below) &&
+           channel_arena_write(&session->channel, 0, copy, sizeof *copy);
+    free(copy);
+    if (!done)
+        return session_ended(session, PNF_SYSTEM, error, "its policy cannot be handed over: %s",
+                             below.code ? below.message : "out of memory");
+    return session_send(session, &message, error);
+}
+
+// Appends the bytes of a PART or of the report itself.
+static bool append_report(struct session *session, const struct message *message,
+                          struct error_text *error)
+{
+    size_t length = message_bytes(message);
+    uint8_t *grown;
+
+    if (length > REPORT_BYTES_MAX - session->report_size)
+        return session_violated(session, "a report beyond all bounds", error);
+    if (length == 0)
+        return true;
+    grown = realloc(session->report, session->report_size + length);
+    if (!grown)
+        return session_ended(session, PNF_SYSTEM, error, "out of memory");
+    session->report = grown;
+    if (!channel_arena_read(&session->channel, 0, grown + session->report_size, length))
+        return session_violated(session, "bytes outside of the arena", error);
+    session->report_size += length;
+    return true;
+}
+
+static bool receive_report(struct session *session, struct error_text *error)
+{
+    struct message taken = {.kind = MESSAGE_TAKEN, .count = 1};
+    struct message message;
+
+    for (;;) {
+        if (!session_receive(session, &message, error))
+            return false;
+        if (message.kind == MESSAGE_ERROR)
+            return session_take_failure(session, &message, "be loaded", error);
+        if (message.kind != MESSAGE_PART && message.kind != MESSAGE_MODULE_REPORT)
+            return unexpected(session, &message, error);
+        if (!append_report(session, &message, error))
+            return false;
+        if (message.kind == MESSAGE_MODULE_REPORT)
+            return true;
+        taken.words[0] = message.words[0];
+        if (!session_send(session, &taken, error))
+            return false;
+    }
+}
+
+// Sends bytes ahead, until what is left fits into one message.
+static bool send_parts(struct session *session, const uint8_t *bytes, size_t size, size_t *left,
+                       struct error_text *error)
+{
+    struct message message = {.kind = MESSAGE_PART, .count = 1};
+
+    for (*left = size; *left > MESSAGE_ARENA_SIZE; *left -= MESSAGE_ARENA_SIZE) {
+        message.words[0] = MESSAGE_ARENA_SIZE;
+        if (!channel_arena_write(&session->channel, 0, bytes + (size - *left),
+                                 MESSAGE_ARENA_SIZE) ||
+            !session_send(session, &message, error) || !session_receive(session, &message, error))
+            return false;
+        if (message.kind != MESSAGE_TAKEN || message.words[0] != MESSAGE_ARENA_SIZE)
+            return unexpected(session, &message, error);
+        message = (struct message){.kind = MESSAGE_PART, .count = 1};
+    }
+    return true;
+}
+
+static bool send_link(struct session *session, const uint8_t *link, size_t size,
+                      struct error_text *error)
+{
+    struct message message = {.kind = MESSAGE_LINK, .count = 2};
+    size_t left;
+
+    if (!send_parts(session, link, size, &left, error))
+        return false;
+    message.words[0] = left;
+    message.words[1] = session->import_count;
+    return channel_arena_write(&session->channel, 0, link + (size - left), left) &&
+           session_send(session, &message, error);
+}
+
+// Matches, and only if all is well lets the worker go on.
+static bool link_module(struct session *session, struct error_text *error)
+{
+    struct report_reader reader;
+    struct error below = {.code = ERROR_NONE};
+    uint8_t *link;
+    size_t imports;
+    size_t used;
+    bool done;
+
+    if (!report_open(&reader, session->report, session->report_size, &below))
+        return session_violated(session, below.message, error);
+    imports = reader.head.counts[REPORT_IMPORT];
+    session->imports = calloc(imports + 1, sizeof *session->imports);
+    link = malloc(imports * REPORT_LINK_MAX + 1);
+    if (session->imports && link)
+        done = session_link(session, link, imports * REPORT_LINK_MAX, &used, error) &&
+               send_link(session, link, used, error);
+    else
+        done = session_ended(session, PNF_SYSTEM, error, "out of memory");
+    free(link);
+    return done;
+}
+
+static bool start(struct session *session, struct error_text *error)
+{
+    struct message message;
+
+    for (;;) {
+        if (!session_receive(session, &message, error))
+            return false;
+        if (message.kind == MESSAGE_LOADED)
+            return session_stop_of(session) == SESSION_STOP_NONE || session_stopped(session, error);
+        if (message.kind != MESSAGE_HOST_CALL)
+            break;
+        if (!session_host_call(session, &message, error))
+            return false;
+    }
+    if (message.kind == MESSAGE_TRAP || message.kind == MESSAGE_EXIT ||
+        message.kind == MESSAGE_ERROR)
+        return session_take_failure(session, &message, "be started", error);
+    return unexpected(session, &message, error);
+}
+
+static bool load(struct session *session, struct error_text *error)
+{
+    set_deadline(session, SESSION_LOAD_SECONDS * UINT64_C(1000));
+    session->preparing = true;
+    if (!confirm(session, error) || !send_policy(session, error) || !receive_report(session, error))
+        return false;
+    session->preparing = false;
+    // The start function is guest code and has a call's time.
+    set_deadline(session, session->setup.policy->limits.time_ms);
+    return link_module(session, error) && start(session, error);
+}
+
+bool session_load(struct session *session, struct error_text *error)
+{
+    bool loaded;
+
+    pthread_mutex_lock(&session->lock);
+    session->active = true;
+    session->owner = pthread_self();
+    session->call++;
+    pthread_mutex_unlock(&session->lock);
+    loaded = load(session, error);
+    session->deadline_ns = CHANNEL_FOREVER;
+    pthread_mutex_lock(&session->lock);
+    session->active = false;
+    if (!loaded && session->end == PNF_OK)
+        session->end = error->status;
+    pthread_mutex_unlock(&session->lock);
+    if (!loaded)
+        session_kill(session);
+    return loaded;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of a session share with each other and with nobody else.
+#pragma once
+
+#include "host/session.h"
+
+enum {
+    SESSION_LOAD_SECONDS = 30, // bounded by the module's size; this is for a worker that hangs
+    SESSION_GRACE_NS = 2 * 1000 * 1000,
+    SESSION_NS_PER_MS = 1000 * 1000
+};
+
+// --- session.c -----------------------------------------------------------------------------------
+
+// Waits for the next message that is not about output. Sees to deadline and cancellation. On false
+// the session has ended, and the error says how.
+MUST_CHECK bool session_receive(struct session *session, struct message *message,
+                                struct error_text *error);
+
+// Sends; false as above.
+MUST_CHECK bool session_send(struct session *session, struct message *message,
+                             struct error_text *error);
+
+// The worker broke a rule: kills it. Always false.
+bool session_violated(struct session *session, const char *rule, struct error_text *error);
+
+// Notes the end of the plugin, and makes it the error. The first end counts. Always false.
+bool session_ended(struct session *session, pnf_status status, struct error_text *error,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+// A call that was stopped is over. Always false.
+bool session_stopped(struct session *session, struct error_text *error);
+
+enum session_stop session_stop_of(const struct session *session);
+
+// Whether the call is to end now: cancelled, or its time is over.
+bool session_must_stop(struct session *session);
+
+// Copies the bytes of a message that was received. False if there are none to copy to.
+MUST_CHECK bool session_copy(struct session *session, const struct message *message,
+                             uint8_t **buffer, struct error_text *error);
+
+// --- session_output.c ----------------------------------------------------------------------------
+
+// Deals with OUTPUT and LOG, and answers.
+MUST_CHECK bool session_take_output(struct session *session, const struct message *message,
+                                    struct error_text *error);
+
+// --- session_link.c ------------------------------------------------------------------------------
+
+// Matches imports and expected exports with policy and registry; the link message's bytes go to
+// `link`, which has room for REPORT_LINK_MAX bytes for each import. The error lists everything.
+MUST_CHECK bool session_link(struct session *session, uint8_t *link, size_t size, size_t *used,
+                             struct error_text *error);
+
+// --- session_trap.c ------------------------------------------------------------------------------
+
+// The words of a trap's code, which came from the worker.
+const char *session_trap_words(uint64_t code);
+
+// --- session_call.c ------------------------------------------------------------------------------
+
+// Serves a HOST_CALL.
+MUST_CHECK bool session_host_call(struct session *session, const struct message *message,
+                                  struct error_text *error);
+
+// TRAP, EXIT or ERROR, which end what was under way. Always false. `what` was: "start greet".
+bool session_take_failure(struct session *session, const struct message *message, const char *what,
+                          struct error_text *error);

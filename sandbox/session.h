@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The worker's side of a session: it gets policy and module from the host, reports on the module,
+// instantiates it, and serves calls until it is told to end (message.def has the order). This is
+// where a plugin's bytes are first looked at, so it runs behind the jail; it allocates from arenas
+// only and makes no system call that the filter does not know.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sandbox/channel.h"
+#include "sandbox/policy.h"
+#include "wasi/wasi.h"
+
+enum {
+    // What one pending message takes at most, at most once in each run that is under way.
+    SESSION_SCRATCH_SIZE = 32 * 1024 * 1024,
+    // The exit status of a worker whose host is gone or broke a rule.
+    SESSION_EXIT_DISORDERLY = 203
+};
+
+struct hostcall;
+struct worker;
+
+// In static memory: it is large. All but `channel`, `module_bytes` and `module_size` is zero before
+// session_run.
+struct session {
+    struct channel *channel;     // borrowed; of the worker's side, in the state of a new worker
+    const uint8_t *module_bytes; // borrowed; all that is mapped, of which START says the size
+    size_t module_size;
+
+    struct policy policy; // the checked copy
+    struct arena scratch; // private copies of messages: a stack
+    struct engine *engine;
+    struct module *module;
+    struct instance *instance;           // NULL until the start function has returned
+    const struct function *reallocation; // the guest's cabi_realloc; NULL until it is looked up
+    bool reallocation_known;             // it has been looked up
+    struct wasi wasi;
+    struct hostcall *hostcalls; // a record for each imported function
+    uint32_t hostcall_count;
+    bool over; // nothing more is to be said or waited for
+};
+
+// Runs a session to its end. False if that was not an orderly one: the host is gone or broke a
+// rule. Afterwards session_finish.
+bool session_run(struct session *session);
+void session_finish(struct session *session);
+
+// A worker's body (worker.h): a session on the control memory, which is a struct channel_memory,
+// and on the module in START_SLOT_MODULE, whose size is the payload's first eight bytes.
+int session_body(struct worker *worker);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the parts of a session share: session.c (life), session_wire.c (messages), session_link.c
+// (module, imports, instance), session_report.c, session_guest.c (the guest's memory),
+// session_call.c (calls of exports), hostcall.c (calls of imports).
+//
+// A function that answers false or TRAP_HOST with session->over set has nothing to report any more:
+// its callers return.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sandbox/report.h"
+#include "sandbox/session.h"
+
+// --- messages ------------------------------------------------------------------------------------
+
+// A message with a private copy of its bytes, PARTs included, in session->scratch: whoever receives
+// takes a mark before and releases it when done.
+struct session_message {
+    struct message message;
+    const uint8_t *bytes;
+    size_t length;
+};
+
+// False: the session is over.
+MUST_CHECK bool session_receive(struct session *session, struct session_message *received);
+
+// Sends a message whose word 0 says how many bytes belong to it, after PARTs if they are too many
+// for the arena; word 0 is filled in here. Or one without bytes. False: the session is over.
+bool session_send_bytes(struct session *session, struct message *message, const uint8_t *bytes,
+                        size_t length);
+bool session_send(struct session *session, enum message_kind kind, uint32_t count,
+                  const uint64_t *words);
+
+// ERROR and TRAP, and EXIT instead of a trap if that is what it is. Outside of calls, and after
+// EXIT, the session is over.
+void session_send_error(struct session *session, const struct error *error);
+void session_send_trap(struct session *session, const struct trap *trap);
+
+// A frame of words and blocks that is put together in session->scratch before it is sent.
+struct session_frame {
+    uint8_t *bytes;
+    size_t length;
+    uint8_t *blocks;
+    size_t blocks_size;
+};
+
+// Lays the blocks out, whose lengths stand in the words, and makes a frame with room for them, all
+// zeroes. Errors: LIMIT_MEMORY if that is more than an arena.
+MUST_CHECK bool session_frame_make(struct session *session, const struct plan_form *form,
+                                   uint64_t *words, struct session_frame *frame,
+                                   struct error *error);
+
+// The wasi_output hook.
+bool session_output(void *context, uint32_t descriptor, const struct wasi_span *spans, size_t count,
+                    size_t *taken);
+
+// --- module, imports, instance -------------------------------------------------------------------
+
+// Sends MODULE_REPORT. False: there is none, for a limit.
+MUST_CHECK bool session_report(struct session *session, struct error *error);
+
+// Each sends what is to be sent, an error too. False: the session is over.
+MUST_CHECK bool session_load(struct session *session, const struct session_message *start);
+MUST_CHECK bool session_instantiate(struct session *session, const struct session_message *link);
+
+// --- the guest's memory --------------------------------------------------------------------------
+
+// The bytes at an address of memory 0; NULL if they are not all inside, or there is no memory.
+uint8_t *session_memory(const struct session *session, uint64_t address, uint64_t length);
+
+// The length of the text at an address, up to a NUL that is inside and no further than an arena's
+// size away. False if there is none.
+MUST_CHECK bool session_text_length(const struct session *session, uint32_t address,
+                                    uint64_t *length);
+
+// The guest's cabi_realloc; NULL if it does not export one of the right type.
+const struct function *session_reallocation(struct session *session);
+
+// Memory that belongs to the guest, by its cabi_realloc; what it answers is checked to be inside
+// the memory. OUTCOME_TRAP also when it refuses (TRAP_HOST).
+MUST_CHECK enum outcome session_allocate(struct session *session, uint32_t size, uint32_t alignment,
+                                         uint32_t *address, struct trap *trap);
+MUST_CHECK enum outcome session_free(struct session *session, uint32_t address, uint32_t size,
+                                     uint32_t alignment, struct trap *trap);
+
+// --- calls ---------------------------------------------------------------------------------------
+
+// Serves a CALL to its answer; its bytes are the caller's to release. False: the session is over.
+MUST_CHECK bool session_call(struct session *session, const struct session_message *call);

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the module's bytes to an instance.
+#include <string.h>
+
+#include "sandbox/hostcall.h"
+#include "sandbox/session_internal.h"
+
+#define ABI_SECTION "pinfold.abi"
+
+enum { ABI_VERSION = 1 };
+
+// --- loading -------------------------------------------------------------------------------------
+
+static bool take_policy(struct session *session, const struct session_message *start,
+                        struct error *error)
+{
+    if (start->length != sizeof session->policy)
+        return error_set(error, ERROR_USAGE_ARGUMENT, 0, "a policy of %zu bytes, not %zu",
+                         start->length, sizeof session->policy);
+    memcpy(&session->policy, start->bytes, sizeof session->policy);
+    return policy_check(&session->policy, error);
+}
+
+static bool create_engine(struct session *session, size_t module_size, struct error *error)
+{
+    const struct policy *policy = &session->policy;
+    struct engine_config config = {
+        .metered = policy->limits.fuel != POLICY_NONE,
+        .stack_bytes = policy->limits.stack_bytes,
+        .memory_bytes_max = policy->limits.memory_bytes,
+        .code_bytes_max = policy_engine_bytes(policy, module_size),
+    };
+
+    if (!engine_create(&config, &session->engine, error))
+        return false;
+    if (config.metered)
+        engine_set_fuel(session->engine, policy->limits.fuel);
+    wasi_init(&session->wasi, policy, engine_store(session->engine), session_output, session);
+    return true;
+}
+
+// The version of the guest ABI that a module is made for; absent means the first one.
+static bool check_abi(const struct module *module, struct error *error)
+{
+    for (uint32_t i = 0; i < module->custom_count; i++) {
+        const struct custom_section *custom = &module->customs[i];
+        struct reader reader;
+        uint32_t version;
+
+        if (custom->name.length != sizeof ABI_SECTION - 1 ||
+            memcmp(custom->name.bytes, ABI_SECTION, sizeof ABI_SECTION - 1) != 0)
+            continue;
+        reader_init(&reader, custom->bytes, custom->size, custom->offset, error);
+        version = reader_u32(&reader);
+        if (reader.failed)
+            return false;
+        if (version < 1 || version > ABI_VERSION)
+            return error_set(error, ERROR_UNSUPPORTED_FEATURE, custom->offset,
+                             "guest ABI %u; this is Pinfold's %d", version, ABI_VERSION);
+    }
+    return true;
+}
+
+static bool load(struct session *session, const struct session_message *start, struct error *error)
+{
+    uint64_t size = start->message.words[1];
+
+    if (size > session->module_size)
+        return error_set(error, ERROR_USAGE_ARGUMENT, 0,
+                         "a module of %llu bytes in a mapping of %zu", (unsigned long long)size,
+                         session->module_size);
+    if (!take_policy(session, start, error) || !create_engine(session, (size_t)size, error) ||
+        !engine_load(session->engine, session->module_bytes, (size_t)size, &session->module, error))
+        return false;
+    if (session->module->memory_count > session->policy.limits.memories)
+        return error_set(error, ERROR_LIMIT_COUNT, 0, "%u memories; the policy allows %llu",
+                         session->module->memory_count,
+                         (unsigned long long)session->policy.limits.memories);
+    return check_abi(session->module, error) && session_report(session, error);
+}
+
+bool session_load(struct session *session, const struct session_message *start)
+{
+    struct error error = {.code = ERROR_NONE};
+
+    if (!load(session, start, &error))
+        session_send_error(session, &error);
+    return !session->over;
+}
+
+// --- linking -------------------------------------------------------------------------------------
+
+// Results that are blocks are put into memory that the guest gives.
+static bool can_return(const struct module *module, const struct import *import,
+                       const struct plan *plan, struct error *error)
+{
+    static const char name[] = "cabi_realloc";
+
+    if (!plan_kind_is_block(plan->result))
+        return true;
+    for (uint32_t i = 0; i < module->export_count; i++) {
+        const struct name *exported = &module->exports[i].name;
+
+        if (exported->length == sizeof name - 1 &&
+            memcmp(exported->bytes, name, sizeof name - 1) == 0)
+            return true;
+    }
+    return error_set(error, ERROR_USAGE_EXPORT, import->offset, "%s, which import %.*s needs", name,
+                     (int)(import->name.length < 64 ? import->name.length : 64),
+                     (const char *)import->name.bytes);
+}
+
+static valtype core_valtype(uint8_t code)
+{
+    switch (code) {
+    case PLAN_CORE_F64:
+        return VALTYPE_F64;
+    case PLAN_CORE_F32:
+        return VALTYPE_F32;
+    case PLAN_CORE_I64:
+        return VALTYPE_I64;
+    default:
+        return VALTYPE_I32;
+    }
+}
+
+static bool define_host(struct session *session, const struct import *import,
+                        const struct plan *plan, struct error *error)
+{
+    struct hostcall *call = &session->hostcalls[import->index];
+    valtype types[PLAN_CORE_MAX + 1];
+    struct host_type type = {.types = types};
+    struct plan_core_type core;
+
+    *call = (struct hostcall){.session = session, .plan = *plan, .index = import->index};
+    plan_wire(plan, &call->wire);
+    plan_core_type(plan, &core);
+    for (uint32_t i = 0; i < core.parameter_count; i++)
+        types[i] = core_valtype(core.parameters[i]);
+    types[core.parameter_count] = core_valtype(core.result);
+    type.parameter_count = core.parameter_count;
+    type.result_count = core.result_count;
+    return can_return(session->module, import, plan, error) &&
+           engine_define_function(session->engine, import->module, import->name, type, hostcall,
+                                  call, error);
+}
+
+static bool define_wasi(struct session *session, const struct import *import, struct error *error)
+{
+    static const char module[] = WASI_MODULE;
+
+    if (import->module.length != sizeof module - 1 ||
+        memcmp(import->module.bytes, module, sizeof module - 1) != 0)
+        return error_set(error, ERROR_USAGE_ARGUMENT, import->offset, "not an import of WASI's");
+    return wasi_define(&session->wasi, session->engine, import->name, error);
+}
+
+// Makes importable what the host says. What is absent is found missing by instantiation.
+static bool define_imports(struct session *session, const struct session_message *link,
+                           struct error *error)
+{
+    const struct module *module = session->module;
+    size_t at = 0;
+    uint64_t plans = 0;
+
+    for (uint32_t i = 0; i < module->import_count; i++) {
+        const struct import *import = &module->imports[i];
+        enum report_service service;
+        struct plan plan;
+
+        if (import->kind != EXTERNAL_FUNCTION)
+            continue;
+        if (!report_take_link(link->bytes, link->length, &at, &service, &plan, error))
+            return false;
+        plans += service == REPORT_HOST;
+        if (service == REPORT_HOST && !define_host(session, import, &plan, error))
+            return false;
+        if (service == REPORT_WASI && !define_wasi(session, import, error))
+            return false;
+    }
+    if (at != link->length || plans != link->message.words[1])
+        return error_set(error, ERROR_USAGE_ARGUMENT, at, "link: more than there are imports");
+    return true;
+}
+
+static enum outcome instantiate_module(struct session *session, const struct session_message *link,
+                                       struct trap *trap, struct error *error)
+{
+    struct store *store = engine_store(session->engine);
+
+    session->hostcall_count = session->module->imported_function_count;
+    session->hostcalls =
+        arena_array(&store->arena, session->hostcall_count, sizeof *session->hostcalls);
+    if (session->hostcalls == NULL) {
+        error_set(error, ERROR_LIMIT_MEMORY, 0, "for imports");
+        return OUTCOME_ERROR;
+    }
+    if (!define_imports(session, link, error))
+        return OUTCOME_ERROR;
+    return engine_instantiate(session->engine, session->module, &session->instance, trap, error);
+}
+
+bool session_instantiate(struct session *session, const struct session_message *link)
+{
+    struct error error = {.code = ERROR_NONE};
+    struct trap trap = {.code = TRAP_NONE};
+
+    switch (instantiate_module(session, link, &trap, &error)) {
+    case OUTCOME_OK:
+        session_send(session, MESSAGE_LOADED, 0, NULL);
+        break;
+    case OUTCOME_TRAP:
+        session_send_trap(session, &trap);
+        break;
+    case OUTCOME_ERROR:
+        session_send_error(session, &error);
+        break;
+    }
+    return !session->over;
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Pinfold for applications: load a plugin, call it, be called by it. A plugin is a WebAssembly
+// module that runs in a confined process of its own, under a policy; nothing that it does reaches
+// the application but through the functions that the application offers.
+//
+//   host    what the application offers: functions, settings; thread-safe
+//   plugin  a loaded one; one caller at a time (PNF_BUSY), different plugins in parallel
+//
+// Ownership in one line: the caller owns what it passes; a plugin owns results until the next call
+// on it. No function exits, aborts, touches errno for its callers, installs signal handlers or
+// changes descriptors that are not its own.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PNF_API __attribute__((visibility("default")))
+
+// How a call ended. The command line's exit statuses belong to the same rows (pinfold_status.def).
+typedef enum pnf_status {
+#define PNF_STATUS(NAME_, exit_status_, words_) PNF_##NAME_,
+#include <pinfold_status.def>
+#undef PNF_STATUS
+    PNF_STATUS_COUNT
+} pnf_status;
+
+typedef struct pnf_host pnf_host;
+typedef struct pnf_plugin pnf_plugin;
+typedef struct pnf_export pnf_export;
+typedef struct pnf_context pnf_context;
+
+// Bytes or text; of `str`, UTF-8. Not closed by NUL.
+typedef struct pnf_bytes {
+    const uint8_t *data;
+    size_t length;
+} pnf_bytes;
+
+// Zero is a good value for each field.
+typedef struct pnf_options {
+    const char *libexec; // folder of the worker programs; NULL: PINFOLD_LIBEXEC (unless setuid),
+                         // else beside the library, else as installed
+    void (*log)(void *context, const char *plugin, int level, const char *text); // NULL: no log
+    void *log_context;
+} pnf_options;
+
+// What is known about the calling thread's last error, whatever the object. Texts are "" where they
+// do not apply, and live until the thread's next call.
+typedef struct pnf_error {
+    pnf_status status;
+    const char *text;   // all of it, for people
+    const char *plugin; // its name
+    const char *export_name;
+    const char *function;   // host function
+    const char *capability; // what a policy would have to grant
+    const char *hint;       // the line that would grant it
+    uint64_t offset;        // in the module, of what is malformed, invalid, or trapped
+    uint32_t funcidx;       // of a trap; UINT32_MAX where not known
+    uint32_t exit_status;   // of PNF_EXITED: the guest's own
+} pnf_error;
+
+// --- the host ---
+
+// `options` may be NULL. Starts the launcher of confined processes.
+PNF_API pnf_status pnf_host_open(const pnf_options *options, pnf_host **host);
+
+// Ends all plugins of the host. Takes NULL. No call on it or its plugins may be under way.
+PNF_API void pnf_host_close(pnf_host *host);
+
+// Any C function.
+typedef void (*pnf_native)(void);
+#define PNF_NATIVE(function_) ((pnf_native)(function_))
+
+// Offers a natural C function to plugins: "module.name(param: type, ...) -> type"; sdk/README.md
+// has the types. A leading @ctx parameter receives a pnf_context *. `context` is for
+// pnf_context_user. A failure is remembered and reported again by the next pnf_load.
+PNF_API pnf_status pnf_host_function(pnf_host *host, const char *signature, pnf_native function,
+                                     void *context);
+
+// Announces that every plugin loaded from now on must have this export.
+PNF_API pnf_status pnf_expect(pnf_host *host, const char *signature);
+
+// --- plugins ---
+
+// Loads a module under a policy file (NULL: the default policy, which grants nothing). Everything
+// that is missing or denied is in the error, before any of the guest's code has run.
+PNF_API pnf_status pnf_load(pnf_host *host, const char *module_path, const char *policy_path,
+                            pnf_plugin **plugin);
+
+// The same, from memory; `name` is for messages.
+PNF_API pnf_status pnf_load_bytes(pnf_host *host, const char *name, const void *module,
+                                  size_t module_size, const char *policy_text, size_t policy_size,
+                                  pnf_plugin **plugin);
+
+// Ends the plugin. Takes NULL. Not from within one of its host functions, where it does nothing.
+PNF_API void pnf_unload(pnf_plugin *plugin);
+
+// Calls an export: "name(param: type, ...) -> type", then the arguments as C passes them, then, if
+// there is a result, a pointer for it. PNF_BUSY if another thread is in the plugin.
+PNF_API pnf_status pnf_call(pnf_plugin *plugin, const char *signature, ...);
+
+// A prepared export saves the look-up and the parse. Owned by the plugin.
+PNF_API pnf_status pnf_prepare(pnf_plugin *plugin, const char *signature, pnf_export **prepared);
+PNF_API pnf_status pnf_call_export(pnf_export *prepared, ...);
+
+// Ends what the plugin is doing, from any thread: its call returns PNF_CANCELLED.
+PNF_API void pnf_cancel(pnf_plugin *plugin);
+
+// What the plugin wrote to stdout and stderr, where the policy says `capture`. Owned by the plugin
+// until the next call on it.
+PNF_API pnf_bytes pnf_output(pnf_plugin *plugin);
+
+// --- inside a host function with @ctx ---
+
+PNF_API pnf_plugin *pnf_context_plugin(pnf_context *context);
+PNF_API void *pnf_context_user(pnf_context *context);
+// Nanoseconds until the call's deadline; UINT64_MAX without one, 0 when it is over.
+PNF_API uint64_t pnf_context_time_left(pnf_context *context);
+// Makes the guest's call trap with this text, once the host function returns.
+PNF_API void pnf_context_fail(pnf_context *context, const char *text);
+
+// --- errors ---
+
+PNF_API const char *pnf_error_text(void);
+PNF_API const pnf_error *pnf_last_error(void);
+PNF_API const char *pnf_status_words(pnf_status status);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/module.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+// Of "abc", from FIPS 180-4.
+static const uint8_t abc_sha256[POLICY_SHA256_SIZE] = {
+    0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+    0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad,
+};
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void module_copies_a_file_and_hashes_what_it_copied(void **state)
+{
+    char path[] = "/tmp/pinfold-module-XXXXXX";
+    struct module module;
+    struct error_text error;
+    char bytes[8];
+
+    (void)state;
+    close(mkstemp(path));
+    write_file(path, "abc");
+    error_text_init(&error);
+    assert_true(module_open(path, &module, &error));
+    assert_int_equal(module.size, 3);
+    assert_memory_equal(module.sha256, abc_sha256, sizeof abc_sha256);
+    write_file(path, "xyz"); // what happens to the file later does not matter
+    assert_int_equal(pread(module.fd, bytes, sizeof bytes, 0), 3);
+    assert_memory_equal(bytes, "abc", 3);
+    unlink(path);
+    module_close(&module);
+    module_close(&module);
+}
+
+static void module_seals_what_it_hands_out(void **state)
+{
+    struct module module;
+    struct error_text error;
+
+    (void)state;
+    error_text_init(&error);
+    assert_true(module_copy("abc", 3, &module, &error));
+    assert_int_equal(write(module.fd, "x", 1), -1);
+    assert_int_equal(ftruncate(module.fd, 0), -1);
+    assert_int_equal(fcntl(module.fd, F_ADD_SEALS, 0), -1);
+    assert_true(fcntl(module.fd, F_GETFD) & FD_CLOEXEC);
+    assert_ptr_equal(mmap(NULL, 3, PROT_READ | PROT_WRITE, MAP_SHARED, module.fd, 0), MAP_FAILED);
+    module_close(&module);
+}
+
+static void module_refuses_what_is_no_regular_file(void **state)
+{
+    static const char *const paths[] = {"/nonexistent/greet.wasm", "/tmp", "/dev/null"};
+    struct module module;
+    struct error_text error;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        error_text_init(&error);
+        assert_false(module_open(paths[i], &module, &error));
+        assert_int_equal(error.status, PNF_SYSTEM);
+        assert_non_null(strstr(error.text, paths[i]));
+        assert_int_equal(module.fd, -1);
+    }
+}
+
+static void module_does_not_wait_for_the_writer_of_a_pipe(void **state)
+{
+    char path[64];
+    struct module module;
+    struct error_text error;
+
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/pinfold-fifo-%d", getpid());
+    assert_int_equal(mkfifo(path, 0600), 0);
+    error_text_init(&error);
+    assert_false(module_open(path, &module, &error));
+    assert_int_equal(error.status, PNF_SYSTEM);
+    unlink(path);
+}
+
+static void module_with_another_hash_than_the_pin_is_denied_with_the_line(void **state)
+{
+    static struct policy policy;
+    struct module module;
+    struct error_text error;
+
+    (void)state;
+    policy_init(&policy);
+    error_text_init(&error);
+    assert_true(module_copy("abc", 3, &module, &error));
+    assert_true(module_check_pin(&module, &policy, &error));
+    policy.pinned = 1;
+    memcpy(policy.sha256, abc_sha256, sizeof abc_sha256);
+    assert_true(module_check_pin(&module, &policy, &error));
+    policy.sha256[31] ^= 1;
+    assert_false(module_check_pin(&module, &policy, &error));
+    assert_int_equal(error.status, PNF_DENIED);
+    assert_string_equal(error.hint,
+                        "sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_non_null(strstr(error.text, error.hint));
+    module_close(&module);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(module_copies_a_file_and_hashes_what_it_copied),
+        cmocka_unit_test(module_seals_what_it_hands_out),
+        cmocka_unit_test(module_refuses_what_is_no_regular_file),
+        cmocka_unit_test(module_does_not_wait_for_the_writer_of_a_pipe),
+        cmocka_unit_test(module_with_another_hash_than_the_pin_is_denied_with_the_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

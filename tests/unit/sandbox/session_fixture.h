@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// For the tests of sessions: a session in a thread of its own, no jail around it, and the host's
+// side as functions for the test's thread. Any answer but the expected one fails the test.
+#pragma once
+
+#include "tests/unit/sandbox/channel_fixture.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/signature.h"
+#include "sandbox/hostcall.h"
+#include "sandbox/report.h"
+#include "sandbox/session.h"
+#include "tests/unit/wasm/module_builder.h"
+
+static struct pair pair;
+static struct session session;
+static struct policy policy;
+static pthread_t thread;
+static bool orderly;    // what session_run said
+static uint8_t *module; // what it is given
+static uint8_t incoming[REPORT_BYTES_MAX];
+static size_t incoming_length;
+static char output[256 * 1024]; // what came by OUTPUT
+static size_t output_length;
+static size_t output_room; // how much of it the host takes
+
+static void *run_session(void *context)
+{
+    (void)context;
+    orderly = session_run(&session);
+    session_finish(&session);
+    return NULL;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    pair_init(&pair);
+    policy_init(&policy);
+    build_begin();
+    output_length = 0;
+    output_room = sizeof output;
+    return 0;
+}
+
+// A test that fails leaves its session behind: it is given up.
+static int tear_down(void **state)
+{
+    (void)state;
+    pair_finish(&pair);
+    free(module);
+    module = NULL;
+    return 0;
+}
+
+static void host_send(enum message_kind kind, const void *bytes, size_t length, uint64_t second)
+{
+    bool is_short = kind == MESSAGE_SHUTDOWN;
+    bool has_second = kind != MESSAGE_HOST_CALL_RESULT && kind != MESSAGE_TAKEN;
+    struct message message = {
+        .kind = kind,
+        .count = is_short     ? 0
+                 : has_second ? 2
+                              : 1,
+        .words = {is_short ? 0 : length, is_short ? 0 : second},
+    };
+
+    if (kind != MESSAGE_TAKEN && length > 0)
+        assert_true(channel_arena_write(&pair.host, 0, bytes, length));
+    assert_int_equal(channel_send(&pair.host, &message), CHANNEL_OK);
+}
+
+static void take(const struct message *message)
+{
+    size_t length = message_bytes(message);
+
+    assert_true(incoming_length + length <= sizeof incoming);
+    assert_true(channel_arena_read(&pair.host, 0, incoming + incoming_length, length));
+    incoming_length += length;
+}
+
+static void take_output(const struct message *message)
+{
+    size_t length = message_bytes(message);
+
+    if (length > output_room - output_length)
+        length = output_room - output_length;
+    assert_true(channel_arena_read(&pair.host, 0, output + output_length, length));
+    output_length += length;
+    host_send(MESSAGE_TAKEN, NULL, length, 0);
+}
+
+// The next message that is neither a part nor output; its bytes are in `incoming`.
+static struct message host_receive(void)
+{
+    struct message message;
+
+    incoming_length = 0;
+    for (;;) {
+        assert_int_equal(channel_receive(&pair.host, &message, in(20 * SECOND)), CHANNEL_OK);
+        if (message.kind == MESSAGE_OUTPUT) {
+            take_output(&message);
+            continue;
+        }
+        take(&message);
+        if (message.kind != MESSAGE_PART)
+            return message;
+        host_send(MESSAGE_TAKEN, NULL, message_bytes(&message), 0);
+    }
+}
+
+static struct message expect(enum message_kind kind)
+{
+    struct message message = host_receive();
+
+    if (message.kind == MESSAGE_ERROR && kind != MESSAGE_ERROR)
+        print_error("%.*s\n", (int)incoming_length, (const char *)incoming);
+    assert_string_equal(message_name(message.kind), message_name(kind));
+    return message;
+}
+
+static void expect_error(enum error_code code)
+{
+    struct message message = expect(MESSAGE_ERROR);
+
+    if (message.words[1] != code)
+        print_error("%.*s\n", (int)incoming_length, (const char *)incoming);
+    assert_int_equal(message.words[1], code);
+}
+
+static void expect_trap(enum trap_code code)
+{
+    struct message message = expect(MESSAGE_TRAP);
+
+    assert_string_equal(trap_wording((enum trap_code)message.words[1]), trap_wording(code));
+}
+
+// Starts a session with what was built, and `tail` behind it, up to its answer to START.
+static void start_session_with(const uint8_t *tail, size_t length)
+{
+    size_t size;
+    uint8_t *built = build_end(&size);
+
+    module = realloc(built, size + length);
+    assert_non_null(module);
+    if (length > 0)
+        memcpy(module + size, tail, length);
+    size += length;
+    session = (struct session){
+        .channel = &pair.worker,
+        .module_bytes = module,
+        .module_size = size,
+    };
+    assert_int_equal(pthread_create(&thread, NULL, run_session, NULL), 0);
+    assert_int_equal(expect(MESSAGE_CONFINED).words[0], MESSAGE_PROTOCOL);
+    host_send(MESSAGE_START, &policy, sizeof policy, size);
+}
+
+static void start_session(void)
+{
+    start_session_with(NULL, 0);
+}
+
+static void join_session(bool expected)
+{
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(orderly, expected);
+}
+
+static void shut_down(void)
+{
+    host_send(MESSAGE_SHUTDOWN, NULL, 0, 0);
+    join_session(true);
+}
+
+static struct plan plan_of(const char *text, struct signature *signature)
+{
+    struct error error = {.code = ERROR_NONE};
+
+    if (!signature_parse(text, strlen(text), signature, &error))
+        fail_msg("%s: %s", text, error.message);
+    return signature->plan;
+}
+
+// Sends LINK: a signature for what the host serves, "wasi", or "absent"; NULL at the end.
+static void send_link(const char *const *services)
+{
+    uint8_t bytes[4096];
+    struct report_writer writer = {.bytes = bytes, .size = sizeof bytes};
+    struct signature signature;
+    uint64_t plans = 0;
+
+    for (; *services != NULL; services++) {
+        struct plan plan;
+
+        if (strcmp(*services, "wasi") == 0) {
+            report_put_link(&writer, REPORT_WASI, NULL);
+        } else if (strcmp(*services, "absent") == 0) {
+            report_put_link(&writer, REPORT_ABSENT, NULL);
+        } else {
+            plan = plan_of(*services, &signature);
+            report_put_link(&writer, REPORT_HOST, &plan);
+            plans++;
+        }
+    }
+    host_send(MESSAGE_LINK, bytes, writer.length, plans);
+}
+
+#define LINK(...) send_link((const char *const[]){__VA_ARGS__})
+
+// --- frames --------------------------------------------------------------------------------------
+
+// A value of a call: a word, or a block. Of out bytes the length is the room.
+struct value {
+    uint64_t word;
+    const char *text;
+    size_t length;
+};
+
+#define WORD(word_)  ((struct value){.word = (uint64_t)(word_)})
+#define BLOCK(text_) ((struct value){.text = (text_), .length = strlen(text_)})
+#define ROOM(room_)  ((struct value){.length = (room_)})
+
+// Puts a frame together; its size.
+static size_t make_frame(const struct plan_form *form, const char *name, const struct plan *plan,
+                         const struct value *values, uint8_t *bytes)
+{
+    struct error error = {.code = ERROR_NONE};
+    uint64_t words[PLAN_WORDS_MAX] = {0};
+    struct report_frame frame;
+    size_t used;
+
+    for (size_t i = 0; i < form->slot_count; i++) {
+        const struct plan_slot *slot = &form->slots[i];
+
+        words[slot->word] = values[i].word;
+        if (plan_kind_is_block(slot->kind))
+            words[slot->word + 1] = values[i].length;
+    }
+    report_frame_layout(name != NULL ? (uint32_t)strlen(name) : 0, form->word_count, &frame);
+    assert_true(plan_place(form, words, frame.blocks_size, &used, &error));
+    report_put_frame(bytes, &frame, (const uint8_t *)name, plan, words);
+    for (size_t i = 0; i < form->slot_count; i++)
+        if (plan_kind_is_block(form->slots[i].kind) && values[i].text != NULL)
+            plan_put_block(&form->slots[i], words, bytes + frame.blocks_at, values[i].text);
+    return report_frame_bytes(&frame, used);
+}
+
+static void send_call(const char *text, const struct value *values)
+{
+    static uint8_t bytes[MESSAGE_ARENA_SIZE];
+    struct signature signature;
+    struct plan plan = plan_of(text, &signature);
+    struct plan_wire wire;
+
+    plan_wire(&plan, &wire);
+    memset(bytes, 0, sizeof bytes);
+    host_send(MESSAGE_CALL, bytes, make_frame(&wire.call, signature.name, &plan, values, bytes),
+              MESSAGE_BY_NAME);
+}
+
+#define SEND_CALL(text_, ...) send_call(text_, (const struct value[]){{0}, ##__VA_ARGS__} + 1)
+
+static void send_result(const char *text, const struct value *values)
+{
+    static uint8_t bytes[MESSAGE_ARENA_SIZE];
+    struct signature signature;
+    struct plan plan = plan_of(text, &signature);
+    struct plan_wire wire;
+
+    plan_wire(&plan, &wire);
+    host_send(MESSAGE_HOST_CALL_RESULT, bytes, make_frame(&wire.back, NULL, NULL, values, bytes),
+              0);
+}
+
+#define SEND_RESULT(text_, ...) send_result(text_, (const struct value[]){{0}, ##__VA_ARGS__} + 1)
+
+// Words and blocks of what came in last, checked as a host would but for the values.
+static uint64_t words[PLAN_WORDS_MAX];
+static const uint8_t *blocks;
+
+static void read_frame(void)
+{
+    struct error error = {.code = ERROR_NONE};
+    struct report_frame frame;
+
+    assert_true(report_take_frame(incoming, incoming_length, false, &frame, NULL, words, &error));
+    blocks = incoming + frame.blocks_at;
+}
+
+static void expect_block(size_t word, const char *text)
+{
+    assert_int_equal(words[word + 1], strlen(text));
+    assert_memory_equal(blocks + words[word], text, strlen(text));
+}
+
+static void expect_result(void)
+{
+    expect(MESSAGE_CALL_RESULT);
+    read_frame();
+}
+
+static void expect_host_call(uint64_t index)
+{
+    assert_int_equal(expect(MESSAGE_HOST_CALL).words[1], index);
+    read_frame();
+}

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wasi/wasi.h"
+
+#include <time.h>
+
+#include "sandbox/wasm/run.h"
+#include "tests/unit/wasm/run_fixture.h"
+
+enum {
+    PAGE = 65536,
+    IOVECS = 64,  // where they are
+    RESULT = 128, // where results go
+    BYTES = 1024  // where buffers begin
+};
+
+static struct wasi wasi;
+static struct policy policy;
+static struct instance *guest;
+static struct error refusal;
+static char output[64];
+static size_t output_length;
+static size_t output_room;
+static bool host_is_gone;
+
+static bool take_output(void *context, uint32_t descriptor, const struct wasi_span *spans,
+                        size_t count, size_t *taken)
+{
+    assert_ptr_equal(context, output);
+    assert_true(descriptor == 1 || descriptor == 2);
+    *taken = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = spans[i].length;
+
+        if (length > output_room - output_length)
+            length = output_room - output_length;
+        memcpy(output + output_length, spans[i].bytes, length);
+        output_length += length;
+        *taken += length;
+    }
+    return !host_is_gone;
+}
+
+static int set_up(void **state)
+{
+    int result = run_set_up(state);
+
+    build_begin();
+    build_memory(1, 1);
+    guest = instantiate_built();
+    policy_init(&policy);
+    wasi_init(&wasi, &policy, engine_store(engine), take_output, output);
+    output_length = 0;
+    output_room = sizeof output;
+    host_is_gone = false;
+    error_clear(&refusal);
+    return result;
+}
+
+static uint8_t *memory(uint32_t address)
+{
+    return guest->memory_base + address;
+}
+
+static uint32_t word_at(uint32_t address)
+{
+    uint32_t word;
+
+    memcpy(&word, memory(address), sizeof word);
+    return word;
+}
+
+static uint64_t long_at(uint32_t address)
+{
+    uint64_t value;
+
+    memcpy(&value, memory(address), sizeof value);
+    return value;
+}
+
+static void put_word(uint32_t address, uint32_t word)
+{
+    memcpy(memory(address), &word, sizeof word);
+}
+
+static enum outcome run(const char *name, const uint64_t *arguments, size_t count)
+{
+    struct external external;
+
+    assert_true(wasi_define(&wasi, engine, engine_name(name), &refusal));
+    assert_true(
+        store_find(engine_store(engine), engine_name(WASI_MODULE), engine_name(name), &external));
+    for (size_t i = 0; i < count; i++)
+        slots[i].u64 = arguments[i];
+    return engine_invoke(engine, external.function, slots, &trap);
+}
+
+static uint32_t call(const char *name, const uint64_t *arguments, size_t count)
+{
+    assert_int_equal(run(name, arguments, count), OUTCOME_OK);
+    return slots[0].u32;
+}
+
+#define ARGUMENTS(...)                                                                             \
+    (const uint64_t[]){0, ##__VA_ARGS__} + 1,                                                      \
+        sizeof((const uint64_t[]){0, ##__VA_ARGS__}) / sizeof(uint64_t) - 1
+#define WASI_CALL(name_, ...) call(name_, ARGUMENTS(__VA_ARGS__))
+
+// --- the table -----------------------------------------------------------------------------------
+
+static void every_function_can_be_imported_with_its_type(void **state)
+{
+    (void)state;
+#define ANSWER_ERRNO   ":i"
+#define ANSWER_NOTHING ":"
+#define WASI(name_, parameters_, RESULT_, SUPPORT_)                                                \
+    build_import_function(WASI_MODULE, #name_, parameters_ ANSWER_##RESULT_);                      \
+    assert_true(wasi_define(&wasi, engine, engine_name(#name_), &refusal));
+#include "wasi/wasi.def"
+#undef WASI
+#undef ANSWER_NOTHING
+#undef ANSWER_ERRNO
+    assert_int_equal(WASI_FUNCTION_COUNT, 46);
+    assert_non_null(instantiate_built());
+}
+
+static void an_import_of_another_type_does_not_link(void **state)
+{
+    struct instance *instance;
+    struct module *module;
+
+    (void)state;
+    build_import_function(WASI_MODULE, "fd_close", "I:i");
+    module = load_built();
+    assert_true(wasi_define(&wasi, engine, engine_name("fd_close"), &refusal));
+    assert_int_equal(engine_instantiate(engine, module, &instance, &trap, &refusal), OUTCOME_ERROR);
+    assert_int_equal(refusal.code, ERROR_INCOMPATIBLE_IMPORT_TYPE);
+}
+
+static void other_names_are_unknown(void **state)
+{
+    (void)state;
+    assert_int_equal(wasi_find(engine_name("fd_closed")), WASI_FUNCTION_COUNT);
+    assert_int_equal(wasi_find(engine_name("")), WASI_FUNCTION_COUNT);
+    assert_false(wasi_define(&wasi, engine, engine_name("thread_spawn"), &refusal));
+    assert_int_equal(refusal.code, ERROR_UNKNOWN_IMPORT);
+}
+
+static void what_comes_later_answers_nosys(void **state)
+{
+    uint32_t later = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < WASI_FUNCTION_COUNT; i++) {
+        const char *name = wasi_name((enum wasi_function)i);
+
+        if (wasi_is_supported((enum wasi_function)i))
+            continue;
+        later++;
+        assert_int_equal(WASI_CALL(name, 3, 0, 0, 0, 0, 0, 0, 0, 0), WASI_NOSYS);
+    }
+    assert_true(later > 0);
+}
+
+// --- arguments and environment -------------------------------------------------------------------
+
+static void put_policy_texts(void)
+{
+    struct policy_string name;
+    struct policy_string value;
+
+    assert_true(policy_add_argument(&policy, "--lang", 6, &refusal));
+    assert_true(policy_add_argument(&policy, "", 0, &refusal));
+    assert_true(policy_add_text(&policy, "LANG", 4, &name, &refusal));
+    assert_true(policy_add_text(&policy, "en", 2, &value, &refusal));
+    assert_true(policy_add_variable(&policy, name, value, 0, &refusal));
+}
+
+static void arguments_and_environment_are_the_policys(void **state)
+{
+    (void)state;
+    put_policy_texts();
+    assert_int_equal(WASI_CALL("args_sizes_get", RESULT, RESULT + 4), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), 3);
+    assert_int_equal(word_at(RESULT + 4), 7 + 7 + 1);
+    assert_int_equal(WASI_CALL("args_get", RESULT, BYTES), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), BYTES);
+    assert_int_equal(word_at(RESULT + 4), BYTES + 7);
+    assert_int_equal(word_at(RESULT + 8), BYTES + 14);
+    assert_memory_equal(memory(BYTES), "plugin\0--lang\0", 15);
+    assert_int_equal(WASI_CALL("environ_sizes_get", RESULT, RESULT + 4), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), 1);
+    assert_int_equal(word_at(RESULT + 4), 8);
+    assert_int_equal(WASI_CALL("environ_get", RESULT, BYTES), WASI_SUCCESS);
+    assert_string_equal((const char *)memory(BYTES), "LANG=en");
+}
+
+static void without_a_grant_there_is_the_programs_name_only(void **state)
+{
+    (void)state;
+    assert_int_equal(WASI_CALL("args_sizes_get", RESULT, RESULT + 4), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), 1);
+    assert_int_equal(WASI_CALL("environ_sizes_get", RESULT, RESULT + 4), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), 0);
+    assert_int_equal(word_at(RESULT + 4), 0);
+    assert_int_equal(WASI_CALL("environ_get", RESULT, BYTES), WASI_SUCCESS);
+}
+
+static void texts_that_do_not_fit_are_a_fault_and_nothing_is_written(void **state)
+{
+    (void)state;
+    put_policy_texts();
+    memset(memory(0), 0xAA, PAGE);
+    assert_int_equal(WASI_CALL("args_get", RESULT, PAGE - 14), WASI_FAULT);
+    assert_int_equal(WASI_CALL("args_get", PAGE - 11, BYTES), WASI_FAULT);
+    assert_int_equal(WASI_CALL("args_get", RESULT, UINT32_MAX), WASI_FAULT);
+    assert_int_equal(WASI_CALL("args_sizes_get", RESULT, PAGE - 3), WASI_FAULT);
+    assert_int_equal(WASI_CALL("environ_sizes_get", PAGE, RESULT), WASI_FAULT);
+    for (uint32_t at = 0; at < PAGE; at++)
+        assert_int_equal(*memory(at), 0xAA);
+    assert_int_equal(WASI_CALL("args_get", PAGE - 12, PAGE - 27), WASI_SUCCESS);
+}
+
+// --- clocks and random numbers -------------------------------------------------------------------
+
+static void clocks_and_random_numbers_need_a_grant(void **state)
+{
+    (void)state;
+    assert_int_equal(WASI_CALL("clock_time_get", 0, 0, RESULT), WASI_NOTCAPABLE);
+    assert_int_equal(WASI_CALL("clock_res_get", 1, RESULT), WASI_NOTCAPABLE);
+    assert_int_equal(WASI_CALL("random_get", BYTES, 16), WASI_NOTCAPABLE);
+    assert_int_equal(long_at(RESULT), 0);
+    assert_int_equal(long_at(BYTES), 0);
+}
+
+static void a_real_clock_is_the_systems(void **state)
+{
+    uint64_t before = (uint64_t)time(NULL);
+
+    (void)state;
+    policy.wasi_clock = POLICY_WASI_CLOCK_REAL;
+    assert_int_equal(WASI_CALL("clock_time_get", 0, 0, RESULT), WASI_SUCCESS);
+    assert_true(long_at(RESULT) / 1000000000 >= before);
+    assert_true(long_at(RESULT) / 1000000000 <= (uint64_t)time(NULL));
+    for (uint64_t id = 0; id < 4; id++) {
+        assert_int_equal(WASI_CALL("clock_time_get", id, 0, RESULT), WASI_SUCCESS);
+        assert_true(long_at(RESULT) > 0);
+        assert_int_equal(WASI_CALL("clock_res_get", id, RESULT), WASI_SUCCESS);
+        assert_int_equal(long_at(RESULT), 1);
+    }
+    assert_int_equal(WASI_CALL("clock_time_get", 4, 0, RESULT), WASI_INVAL);
+    assert_int_equal(WASI_CALL("clock_res_get", UINT32_MAX, RESULT), WASI_INVAL);
+    assert_int_equal(WASI_CALL("clock_time_get", 0, 0, PAGE - 7), WASI_FAULT);
+}
+
+static void a_coarse_clock_has_whole_milliseconds(void **state)
+{
+    (void)state;
+    policy.wasi_clock = POLICY_WASI_CLOCK_COARSE;
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(WASI_CALL("clock_time_get", 1, 0, RESULT), WASI_SUCCESS);
+        assert_int_equal(long_at(RESULT) % 1000000, 0);
+    }
+    assert_int_equal(WASI_CALL("clock_res_get", 1, RESULT), WASI_SUCCESS);
+    assert_int_equal(long_at(RESULT), 1000000);
+}
+
+static void random_numbers_fill_exactly_what_is_asked_for(void **state)
+{
+    (void)state;
+    policy.wasi_random = POLICY_WASI_RANDOM_REAL;
+    assert_int_equal(WASI_CALL("random_get", BYTES, 16), WASI_SUCCESS);
+    assert_true(long_at(BYTES) != 0 && long_at(BYTES + 8) != 0);
+    assert_int_equal(long_at(BYTES + 16), 0);
+    assert_int_equal(WASI_CALL("random_get", 0, PAGE), WASI_SUCCESS);
+    assert_int_equal(WASI_CALL("random_get", 1, PAGE), WASI_FAULT);
+    assert_int_equal(WASI_CALL("random_get", UINT32_MAX, UINT32_MAX), WASI_FAULT);
+    assert_int_equal(WASI_CALL("random_get", PAGE, 0), WASI_SUCCESS);
+}
+
+static void an_interruption_ends_random_get(void **state)
+{
+    struct external external;
+
+    (void)state;
+    policy.wasi_random = POLICY_WASI_RANDOM_REAL;
+    assert_true(wasi_define(&wasi, engine, engine_name("random_get"), &refusal));
+    assert_true(store_find(engine_store(engine), engine_name(WASI_MODULE),
+                           engine_name("random_get"), &external));
+    slots[0].u64 = 0;
+    slots[1].u64 = 16;
+    // As if it came during the call: engine_invoke forgets those of before.
+    engine_store(engine)->interrupted = 1;
+    assert_int_equal(run_function(engine_store(engine), external.function, slots),
+                     TRAP_INTERRUPTED);
+}
+
+// --- descriptors ---------------------------------------------------------------------------------
+
+static void put_iovec(uint32_t index, uint32_t address, uint32_t length)
+{
+    put_word(IOVECS + 8 * index, address);
+    put_word(IOVECS + 8 * index + 4, length);
+}
+
+static void output_is_gathered(void **state)
+{
+    (void)state;
+    memcpy(memory(BYTES), "hello, world", 12);
+    put_iovec(0, BYTES + 7, 5);
+    put_iovec(1, BYTES, 0);
+    put_iovec(2, BYTES, 5);
+    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 3, RESULT), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), 10);
+    assert_memory_equal(output, "worldhello", 10);
+    assert_int_equal(WASI_CALL("fd_write", 2, IOVECS, 0, RESULT), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), 0);
+}
+
+static void many_iovecs_come_in_order(void **state)
+{
+    enum { MANY = 150, AT = 4096 };
+    char expected[64];
+
+    (void)state;
+    for (uint32_t i = 0; i < MANY; i++) {
+        *memory(BYTES + i) = (uint8_t)('a' + i % 26);
+        put_word(AT + 8 * i, BYTES + i);
+        put_word(AT + 8 * i + 4, i % 3 == 0);
+    }
+    for (uint32_t i = 0; i < MANY / 3; i++)
+        expected[i] = (char)('a' + 3 * i % 26);
+    assert_int_equal(WASI_CALL("fd_write", 1, AT, MANY, RESULT), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), MANY / 3);
+    assert_memory_equal(output, expected, MANY / 3);
+    assert_int_equal(WASI_CALL("fd_write", 1, AT, 1025, RESULT), WASI_INVAL);
+}
+
+static void output_beyond_the_limit_is_short_then_fails(void **state)
+{
+    (void)state;
+    output_room = 3;
+    put_iovec(0, BYTES, 5);
+    put_iovec(1, BYTES, 5);
+    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 2, RESULT), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), 3);
+    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 2, RESULT), WASI_NOSPC);
+}
+
+static void iovecs_outside_of_memory_are_a_fault_and_nothing_is_written(void **state)
+{
+    (void)state;
+    put_iovec(0, BYTES, 5);
+    put_iovec(1, PAGE - 4, 5);
+    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 2, RESULT), WASI_FAULT);
+    assert_int_equal(WASI_CALL("fd_write", 1, PAGE - 7, 1, RESULT), WASI_FAULT);
+    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 1, PAGE - 3), WASI_FAULT);
+    put_iovec(1, UINT32_MAX, UINT32_MAX);
+    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 2, RESULT), WASI_FAULT);
+    assert_int_equal(WASI_CALL("fd_read", 0, IOVECS, 2, RESULT), WASI_FAULT);
+    assert_int_equal(output_length, 0);
+}
+
+static void a_host_that_is_gone_ends_the_run(void **state)
+{
+    (void)state;
+    host_is_gone = true;
+    put_iovec(0, BYTES, 5);
+    assert_int_equal(run("fd_write", ARGUMENTS(1, IOVECS, 1, RESULT)), OUTCOME_TRAP);
+    assert_int_equal(trap.code, TRAP_HOST);
+}
+
+static void standard_input_is_at_its_end(void **state)
+{
+    (void)state;
+    put_iovec(0, BYTES, 5);
+    put_word(RESULT, 99);
+    assert_int_equal(WASI_CALL("fd_read", 0, IOVECS, 1, RESULT), WASI_SUCCESS);
+    assert_int_equal(word_at(RESULT), 0);
+    assert_int_equal(WASI_CALL("fd_read", 1, IOVECS, 1, RESULT), WASI_NOTCAPABLE);
+    assert_int_equal(WASI_CALL("fd_write", 0, IOVECS, 1, RESULT), WASI_NOTCAPABLE);
+}
+
+static void descriptors_tell_their_rights_without_padding(void **state)
+{
+    (void)state;
+    memset(memory(RESULT), 0xAA, 24);
+    assert_int_equal(WASI_CALL("fd_fdstat_get", 1, RESULT), WASI_SUCCESS);
+    assert_int_equal(long_at(RESULT), 0);
+    assert_int_equal(long_at(RESULT + 8), 1 << 6);
+    assert_int_equal(long_at(RESULT + 16), 0);
+    assert_int_equal(WASI_CALL("fd_fdstat_get", 0, RESULT), WASI_SUCCESS);
+    assert_int_equal(long_at(RESULT + 8), 1 << 1);
+    assert_int_equal(WASI_CALL("fd_fdstat_get", 1, PAGE - 23), WASI_FAULT);
+}
+
+static void standard_descriptors_do_not_seek(void **state)
+{
+    (void)state;
+    assert_int_equal(WASI_CALL("fd_seek", 1, 0, 1, RESULT), WASI_SPIPE);
+    assert_int_equal(WASI_CALL("fd_seek", 1, 0, 3, RESULT), WASI_INVAL);
+    assert_int_equal(WASI_CALL("fd_tell", 0, RESULT), WASI_SPIPE);
+}
+
+static void other_descriptors_are_bad(void **state)
+{
+    static const uint64_t numbers[] = {3, 4, INT32_MAX, UINT32_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        assert_int_equal(WASI_CALL("fd_close", numbers[i]), WASI_BADF);
+        assert_int_equal(WASI_CALL("fd_fdstat_get", numbers[i], RESULT), WASI_BADF);
+        assert_int_equal(WASI_CALL("fd_prestat_get", numbers[i], RESULT), WASI_BADF);
+        assert_int_equal(WASI_CALL("fd_prestat_dir_name", numbers[i], RESULT, 9), WASI_BADF);
+        assert_int_equal(WASI_CALL("fd_seek", numbers[i], 0, 0, RESULT), WASI_BADF);
+        assert_int_equal(WASI_CALL("fd_tell", numbers[i], RESULT), WASI_BADF);
+        assert_int_equal(WASI_CALL("fd_read", numbers[i], IOVECS, 1, RESULT), WASI_BADF);
+        assert_int_equal(WASI_CALL("fd_write", numbers[i], IOVECS, 1, RESULT), WASI_BADF);
+    }
+}
+
+static void a_closed_descriptor_is_bad(void **state)
+{
+    (void)state;
+    assert_int_equal(WASI_CALL("fd_close", 1), WASI_SUCCESS);
+    assert_int_equal(WASI_CALL("fd_close", 1), WASI_BADF);
+    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 0, RESULT), WASI_BADF);
+    assert_int_equal(WASI_CALL("fd_write", 2, IOVECS, 0, RESULT), WASI_SUCCESS);
+}
+
+// --- the process ---------------------------------------------------------------------------------
+
+static void proc_exit_ends_the_run_with_its_status(void **state)
+{
+    (void)state;
+    assert_int_equal(run("proc_exit", ARGUMENTS(3)), OUTCOME_TRAP);
+    assert_int_equal(trap.code, TRAP_HOST);
+    assert_true(wasi.exited);
+    assert_int_equal(wasi.exit_status, 3);
+}
+
+static void sched_yield_succeeds(void **state)
+{
+    (void)state;
+    assert_int_equal(WASI_CALL("sched_yield"), WASI_SUCCESS);
+}
+
+static void without_a_memory_every_address_is_a_fault(void **state)
+{
+    (void)state;
+    build_begin();
+    guest = instantiate_built();
+    assert_int_equal(WASI_CALL("args_sizes_get", 0, 4), WASI_FAULT);
+    assert_int_equal(WASI_CALL("fd_write", 1, 0, 0, 0), WASI_FAULT);
+}
+
+#define T(test_) cmocka_unit_test_setup_teardown(test_, set_up, run_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(every_function_can_be_imported_with_its_type),
+        T(an_import_of_another_type_does_not_link),
+        T(other_names_are_unknown),
+        T(what_comes_later_answers_nosys),
+        T(arguments_and_environment_are_the_policys),
+        T(without_a_grant_there_is_the_programs_name_only),
+        T(texts_that_do_not_fit_are_a_fault_and_nothing_is_written),
+        T(clocks_and_random_numbers_need_a_grant),
+        T(a_real_clock_is_the_systems),
+        T(a_coarse_clock_has_whole_milliseconds),
+        T(random_numbers_fill_exactly_what_is_asked_for),
+        T(an_interruption_ends_random_get),
+        T(output_is_gathered),
+        T(many_iovecs_come_in_order),
+        T(output_beyond_the_limit_is_short_then_fails),
+        T(iovecs_outside_of_memory_are_a_fault_and_nothing_is_written),
+        T(a_host_that_is_gone_ends_the_run),
+        T(standard_input_is_at_its_end),
+        T(descriptors_tell_their_rights_without_padding),
+        T(standard_descriptors_do_not_seek),
+        T(other_descriptors_are_bad),
+        T(a_closed_descriptor_is_bad),
+        T(proc_exit_ends_the_run_with_its_status),
+        T(sched_yield_succeeds),
+        T(without_a_memory_every_address_is_a_fault),
+    };
+
+    return cmocka_run_group_tests(tests, run_group_set_up, NULL);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// WASI preview 1 (wasi_snapshot_preview1) as functions that a module may import: the table of them
+// (wasi.def), and the state of one instance. What leaves the process goes through the embedder's
+// hooks; system calls are made only where the policy grants the clock or random numbers. Every
+// address is checked against the memory before anything happens.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sandbox/base/error.h"
+#include "sandbox/policy.h"
+#include "sandbox/wasm/engine.h"
+
+#define WASI_MODULE "wasi_snapshot_preview1"
+
+enum { WASI_PARAMETERS_MAX = 9, WASI_STDIO_COUNT = 3 };
+
+enum wasi_function {
+#define WASI(name_, parameters_, RESULT_, SUPPORT_) WASI_FUNCTION_##name_,
+#include "wasi/wasi.def"
+#undef WASI
+    WASI_FUNCTION_COUNT
+};
+
+enum wasi_errno {
+    WASI_SUCCESS = 0,
+    WASI_BADF = 8,
+    WASI_FAULT = 21,
+    WASI_INVAL = 28,
+    WASI_IO = 29,
+    WASI_NOSPC = 51,
+    WASI_NOSYS = 52,
+    WASI_SPIPE = 70,
+    WASI_NOTCAPABLE = 76
+};
+
+// A piece of the guest's memory.
+struct wasi_span {
+    const uint8_t *bytes;
+    size_t length;
+};
+
+// Where output goes: takes what the spans hold, or less if a limit is reached, and says in `taken`
+// how much. False ends the run: there is nobody to talk to.
+typedef bool wasi_output(void *context, uint32_t descriptor, const struct wasi_span *spans,
+                         size_t count, size_t *taken);
+
+struct wasi;
+
+// What an imported function's context is.
+struct wasi_binding {
+    struct wasi *wasi;
+    enum wasi_function function;
+};
+
+struct wasi {
+    const struct policy *policy; // borrowed
+    wasi_output *output;
+    void *output_context; // borrowed
+    struct store *store;  // whose newest instance is the guest
+    bool closed[WASI_STDIO_COUNT];
+    bool exited; // proc_exit was called: the run ended with TRAP_HOST for it
+    uint32_t exit_status;
+    enum trap_code trap; // why the call under way ends the run; TRAP_NONE: it does not
+    struct wasi_binding bindings[WASI_FUNCTION_COUNT];
+};
+
+// The wasi stays where it is while the engine lives.
+void wasi_init(struct wasi *wasi, const struct policy *policy, struct store *store,
+               wasi_output *output, void *output_context);
+
+// The function of that name, or WASI_FUNCTION_COUNT.
+enum wasi_function wasi_find(struct name name);
+
+// Its name, and whether it does anything but answer NOSYS.
+const char *wasi_name(enum wasi_function function);
+bool wasi_is_supported(enum wasi_function function);
+
+// Makes the function of that name importable, with the type it has by the specification. Error:
+// UNKNOWN_IMPORT if there is none.
+MUST_CHECK bool wasi_define(struct wasi *wasi, struct engine *engine, struct name name,
+                            struct error *error);
