@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")"
 build=$1
 corpus=${2:-corpus}
-bytes_max=600000 # of each target's
+bytes_max=150000 # of each target's
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
