@@ -113,6 +113,13 @@ MUST_CHECK bool session_begin(struct session *session, const struct session_setu
 // or exports. On failure the worker is killed.
 MUST_CHECK bool session_load(struct session *session, struct error_text *error);
 
+// Has the module decoded and validated only: its report is there, and nothing of it ever runs. The
+// worker is then killed.
+MUST_CHECK bool session_inspect(struct session *session, struct error_text *error);
+
+// The two above.
+typedef bool session_way(struct session *session, struct error_text *error);
+
 // Finds the export and compares its type. Errors: PNF_USAGE, PNF_UNLINKABLE.
 MUST_CHECK bool session_prepare(const struct session *session, const char *signature,
                                 struct session_export *prepared, struct error_text *error);

@@ -257,6 +257,29 @@ static bool run_call(struct session *session, const struct session_export *prepa
     return session_take_failure(session, &message, what, error);
 }
 
+// A call without arguments while the plugin is being loaded.
+static bool run_plain(struct session *session, struct error_text *error,
+                      const struct session_export *prepared, ...)
+{
+    va_list none;
+    bool done;
+
+    va_start(none, prepared);
+    done = run_call(session, prepared, none, error);
+    va_end(none);
+    return done;
+}
+
+bool session_initialize(struct session *session, struct error_text *error)
+{
+    struct session_export prepared;
+
+    if (!session_exports(session, "_initialize"))
+        return true;
+    return session_prepare(session, "_initialize()", &prepared, error) &&
+           run_plain(session, error, &prepared);
+}
+
 // Under the lock: whether this thread may call now.
 static bool may_enter(struct session *session, bool *nested, struct error_text *error)
 {

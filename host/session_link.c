@@ -8,13 +8,10 @@
 #include "host/policy_denial.h"
 #include "host/policy_error.h"
 #include "host/session_private.h"
+#include "host/type_text.h"
 #include "sandbox/report.h"
 
-enum {
-    TYPE_SIZE = 160,
-    GRANTED_NAME_SIZE = 2 * (SIGNATURE_NAME_MAX + 1),
-    SIGNATURE_SHOWN_SIZE = 256
-};
+enum { GRANTED_NAME_SIZE = 2 * (SIGNATURE_NAME_MAX + 1), SIGNATURE_SHOWN_SIZE = 256 };
 
 static const char WASI[] = "wasi_snapshot_preview1";
 
@@ -42,41 +39,19 @@ static void note(struct findings *findings, pnf_status status, const char *text)
         error->text[findings->length] = '\0';
 }
 
-// "(i32, i32) -> i64", cut off where it is long.
-static const char *format_type(const struct report_item *item, char text[TYPE_SIZE])
-{
-    static const char *const names[] = {"f64", "f32", "i64", "i32"};
-    size_t at = (size_t)snprintf(text, TYPE_SIZE, "(");
-    uint32_t count = (uint32_t)item->parameter_count + item->result_count;
-
-    for (uint32_t i = 0; i <= count && at < TYPE_SIZE - 16; i++) {
-        bool is_number =
-            i < count && item->types[i] >= PLAN_CORE_F64 && item->types[i] <= PLAN_CORE_I32;
-
-        if (i == item->parameter_count)
-            at += (size_t)snprintf(text + at, TYPE_SIZE - at, ")%s", i < count ? " -> " : "");
-        else if (i > 0 && i < count)
-            at += (size_t)snprintf(text + at, TYPE_SIZE - at, ", ");
-        if (i < count)
-            at += (size_t)snprintf(text + at, TYPE_SIZE - at, "%s",
-                                   is_number ? names[item->types[i] - PLAN_CORE_F64] : "ref");
-    }
-    return text;
-}
-
-// The same of the core type that belongs to a signature.
-static const char *format_plan(const struct plan *plan, char text[TYPE_SIZE])
+// The core type that belongs to a signature, as type_text writes it.
+static const char *format_plan(const struct plan *plan, char text[TYPE_TEXT_SIZE])
 {
     struct plan_core_type core;
     uint8_t types[PLAN_CORE_MAX + 1];
-    struct report_item item = {.types = types};
+    struct report_item item = {.part = REPORT_EXPORT, .types = types};
 
     plan_core_type(plan, &core);
     item.parameter_count = core.parameter_count;
     item.result_count = core.result_count;
     memcpy(types, core.parameters, core.parameter_count);
     types[core.parameter_count] = core.result;
-    return format_type(&item, text);
+    return type_text(&item, text);
 }
 
 static void note_denial(struct findings *findings, const char *name)
@@ -118,14 +93,14 @@ static void note_import(struct findings *findings, const struct report_item *ite
 static void note_mismatch(struct findings *findings, const struct report_item *item,
                           const struct signature *signature)
 {
-    char problem[2 * TYPE_SIZE + SIGNATURE_SHOWN_SIZE + 80];
+    char problem[2 * TYPE_TEXT_SIZE + SIGNATURE_SHOWN_SIZE + 80];
     char shown[SIGNATURE_SHOWN_SIZE];
-    char has[TYPE_SIZE];
-    char wants[TYPE_SIZE];
+    char has[TYPE_TEXT_SIZE];
+    char wants[TYPE_TEXT_SIZE];
 
     signature_print(signature, shown, sizeof shown);
     snprintf(problem, sizeof problem, "has the type %s, but %s is %s for a guest",
-             format_type(item, has), shown, format_plan(&signature->plan, wants));
+             type_text(item, has), shown, format_plan(&signature->plan, wants));
     note_import(findings, item, problem);
 }
 
@@ -198,13 +173,20 @@ static bool find_export(const struct session *session, const char *name, struct 
     return false;
 }
 
+bool session_exports(const struct session *session, const char *name)
+{
+    struct report_item item;
+
+    return find_export(session, name, &item);
+}
+
 // What is wrong with an export; false if nothing is.
 static bool describe_export(const struct session *session, const struct signature *signature,
                             char *text, size_t size)
 {
     struct report_item item;
-    char has[TYPE_SIZE];
-    char wants[TYPE_SIZE];
+    char has[TYPE_TEXT_SIZE];
+    char wants[TYPE_TEXT_SIZE];
 
     if (!find_export(session, signature->name, &item)) {
         snprintf(text, size, "plugin '%s' exports no function '%s'", session->setup.name,
@@ -216,7 +198,7 @@ static bool describe_export(const struct session *session, const struct signatur
     snprintf(text, size,
              "plugin '%s' exports '%s' with the type %s; the signature that the application gives "
              "is %s for a guest",
-             session->setup.name, signature->name, format_type(&item, has),
+             session->setup.name, signature->name, type_text(&item, has),
              format_plan(&signature->plan, wants));
     return true;
 }

@@ -181,35 +181,64 @@ static bool start(struct session *session, struct error_text *error)
     return unexpected(session, &message, error);
 }
 
-static bool load(struct session *session, struct error_text *error)
+// Confined, with the policy, and its report checked.
+static bool prepare(struct session *session, struct error_text *error)
 {
+    struct report_reader reader;
+    struct error below = {.code = ERROR_NONE};
+
     set_deadline(session, SESSION_LOAD_SECONDS * UINT64_C(1000));
     session->preparing = true;
     if (!confirm(session, error) || !send_policy(session, error) || !receive_report(session, error))
         return false;
     session->preparing = false;
-    // The start function is guest code and has a call's time.
-    set_deadline(session, session->setup.policy->limits.time_ms);
-    return link_module(session, error) && start(session, error);
+    return report_open(&reader, session->report, session->report_size, &below) ||
+           session_violated(session, below.message, error);
 }
 
-bool session_load(struct session *session, struct error_text *error)
+static bool load(struct session *session, struct error_text *error)
 {
-    bool loaded;
+    if (!prepare(session, error))
+        return false;
+    // The start function is guest code and has a call's time.
+    set_deadline(session, session->setup.policy->limits.time_ms);
+    return link_module(session, error) && start(session, error) &&
+           session_initialize(session, error);
+}
+
+// Goes a way with the worker, in which no call can come between.
+static bool go(struct session *session, session_way *way, struct error_text *error)
+{
+    bool done;
 
     pthread_mutex_lock(&session->lock);
     session->active = true;
     session->owner = pthread_self();
     session->call++;
     pthread_mutex_unlock(&session->lock);
-    loaded = load(session, error);
+    done = way(session, error);
     session->deadline_ns = CHANNEL_FOREVER;
     pthread_mutex_lock(&session->lock);
     session->active = false;
-    if (!loaded && session->end == PNF_OK)
+    if (!done && session->end == PNF_OK)
         session->end = error->status;
     pthread_mutex_unlock(&session->lock);
+    return done;
+}
+
+bool session_load(struct session *session, struct error_text *error)
+{
+    bool loaded = go(session, load, error);
+
     if (!loaded)
         session_kill(session);
     return loaded;
+}
+
+bool session_inspect(struct session *session, struct error_text *error)
+{
+    bool inspected = go(session, prepare, error);
+
+    session_kill(session);
+    return inspected;
 }

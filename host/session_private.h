@@ -54,6 +54,9 @@ MUST_CHECK bool session_take_output(struct session *session, const struct messag
 MUST_CHECK bool session_link(struct session *session, uint8_t *link, size_t size, size_t *used,
                              struct error_text *error);
 
+// Whether the module exports a function of that name.
+bool session_exports(const struct session *session, const char *name);
+
 // --- session_trap.c ------------------------------------------------------------------------------
 
 // The words of a trap's code, which came from the worker.
@@ -64,6 +67,9 @@ const char *session_trap_words(uint64_t code);
 // Serves a HOST_CALL.
 MUST_CHECK bool session_host_call(struct session *session, const struct message *message,
                                   struct error_text *error);
+
+// Runs _initialize, if the module exports that: WASI has it run before everything else.
+MUST_CHECK bool session_initialize(struct session *session, struct error_text *error);
 
 // TRAP, EXIT or ERROR, which end what was under way. Always false. `what` was: "start greet".
 bool session_take_failure(struct session *session, const struct message *message, const char *what,

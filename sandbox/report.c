@@ -122,37 +122,51 @@ static bool take_item(const struct report_reader *reader, struct report_item *it
 // Which fields an item of that part and kind has; the others must be zero.
 static bool has_shape(const struct report_item *item)
 {
-    bool section = item->part == REPORT_SECTION;
-    bool function = !section && (item->kind == REPORT_FUNCTION || item->kind == REPORT_TAG);
-    bool table = !section && item->kind == REPORT_TABLE;
-    bool limits = table || (!section && item->kind == REPORT_KIND_MEMORY);
-    bool global = !section && item->kind == REPORT_GLOBAL;
-    uint8_t flags = limits ? REPORT_HAS_MAXIMUM | REPORT_ADDRESS64 : global ? REPORT_MUTABLE : 0;
+    bool external = item->part != REPORT_SECTION && item->part != REPORT_DATA;
+    bool function = external && (item->kind == REPORT_FUNCTION || item->kind == REPORT_TAG);
+    bool table = external && item->kind == REPORT_TABLE;
+    bool limits = table || (external && item->kind == REPORT_KIND_MEMORY);
+    bool global = external && item->kind == REPORT_GLOBAL;
+    uint8_t flags = limits   ? REPORT_HAS_MAXIMUM | REPORT_ADDRESS64
+                    : global ? REPORT_MUTABLE | REPORT_HAS_VALUE
+                             : 0;
 
-    return (function || (item->parameter_count == 0 && item->result_count == 0)) &&
-           item->parameter_count <= REPORT_TYPES_MAX && item->result_count <= REPORT_TYPES_MAX &&
-           (table || global ? is_value_type(item->value_type) : item->value_type == 0) &&
-           (item->flags & ~flags) == 0 && (section || limits || item->first == 0) &&
-           (section || (item->flags & REPORT_HAS_MAXIMUM) != 0 || item->second == 0);
+    if (!function && (item->parameter_count != 0 || item->result_count != 0))
+        return false;
+    if (table || global ? !is_value_type(item->value_type) : item->value_type != 0)
+        return false;
+    if (external && !limits && (item->flags & REPORT_HAS_VALUE) == 0 && item->first != 0)
+        return false;
+    return item->parameter_count <= REPORT_TYPES_MAX && item->result_count <= REPORT_TYPES_MAX &&
+           (item->flags & ~flags) == 0 &&
+           (!external || (item->flags & REPORT_HAS_MAXIMUM) != 0 || item->second == 0);
+}
+
+// Names are where they belong, and UTF-8.
+static bool has_names(const struct report_item *item)
+{
+    bool named = item->part != REPORT_MEMORY && item->part != REPORT_DATA;
+
+    return (item->part == REPORT_IMPORT || item->module.length == 0) &&
+           (named || item->name.length == 0) &&
+           utf8_valid(item->module.bytes, item->module.length) &&
+           utf8_valid(item->name.bytes, item->name.length);
 }
 
 static bool check_item(const struct report_item *item)
 {
-    static const uint8_t kinds[REPORT_PART_COUNT] = {
-        [REPORT_IMPORT] = REPORT_KIND_COUNT,
-        [REPORT_EXPORT] = REPORT_KIND_COUNT,
-        [REPORT_MEMORY] = REPORT_KIND_MEMORY + 1,
-        [REPORT_SECTION] = 14,
+    // The kinds that each part has: the first, and the one after the last.
+    static const uint8_t kinds[REPORT_PART_COUNT][2] = {
+        [REPORT_IMPORT] = {0, REPORT_KIND_COUNT},
+        [REPORT_EXPORT] = {0, REPORT_KIND_COUNT},
+        [REPORT_MEMORY] = {REPORT_KIND_MEMORY, REPORT_KIND_MEMORY + 1},
+        [REPORT_DATA] = {REPORT_KIND_MEMORY, REPORT_KIND_MEMORY + 1},
+        [REPORT_SECTION] = {0, REPORT_SECTION_ID_END},
     };
     size_t types = (size_t)item->parameter_count + item->result_count;
 
-    if (item->kind >= kinds[item->part] ||
-        (item->part == REPORT_MEMORY && item->kind != REPORT_KIND_MEMORY) || !has_shape(item))
-        return false;
-    if ((item->part != REPORT_IMPORT && item->module.length != 0) ||
-        (item->part == REPORT_MEMORY && item->name.length != 0) ||
-        !utf8_valid(item->module.bytes, item->module.length) ||
-        !utf8_valid(item->name.bytes, item->name.length))
+    if (item->kind < kinds[item->part][0] || item->kind >= kinds[item->part][1] ||
+        !has_shape(item) || !has_names(item))
         return false;
     for (size_t i = 0; i < types; i++) {
         if (!is_value_type(item->types[i]))

@@ -7,7 +7,7 @@
 //
 // Report (MODULE_REPORT; what is longer than an arena goes ahead in PARTs):
 //   head of REPORT_HEAD_SIZE bytes: u32 format, u32 flags, u32 items of each enum report_part
-//   items, first all imports, then all exports, memories, sections; each:
+//   items, first all imports, then all exports, memories, data, sections; each:
 //     u8 part, u8 kind, u8 value type, u8 flags, u16 parameters, u16 results,
 //     u32 module's length, u32 name's length, u64 first, u64 second          (REPORT_ITEM_SIZE)
 //     module, name, one byte for each parameter and result
@@ -33,10 +33,11 @@
 enum {
     REPORT_FORMAT = 1,
     REPORT_BYTES_MAX = 4 * 1024 * 1024,
-    REPORT_HEAD_SIZE = 24,
+    REPORT_HEAD_SIZE = 28,
     REPORT_ITEM_SIZE = 32,
     REPORT_TYPES_MAX = 1000, // parameters, or results, of one function
     REPORT_NAME_MAX = 64 * 1024,
+    REPORT_SECTION_ID_END = 14, // ids of sections are below
     REPORT_PLAN_SIZE = sizeof(struct plan),
     REPORT_LINK_MAX = 1 + REPORT_PLAN_SIZE, // bytes of one import
     REPORT_FRAME_HEAD_SIZE = 8,
@@ -49,6 +50,7 @@ enum report_part {
     REPORT_IMPORT,
     REPORT_EXPORT,
     REPORT_MEMORY,  // of the whole index space, imported ones too
+    REPORT_DATA,    // what is known of memory 0's static data: from `first` up to `second`; or none
     REPORT_SECTION, // in the order of the file
     REPORT_PART_COUNT
 };
@@ -89,7 +91,7 @@ enum report_item_flag {
     REPORT_MUTABLE = 1,     // globals
     REPORT_HAS_MAXIMUM = 2, // memories and tables: `second` counts
     REPORT_ADDRESS64 = 4,   // memories and tables
-    REPORT_ITEM_FLAGS_ALL = 7
+    REPORT_HAS_VALUE = 8    // globals: `first` is the initial value, an integer
 };
 
 struct report_text {
@@ -107,7 +109,7 @@ struct report_item {
     uint16_t result_count;
     struct report_text module; // of imports
     struct report_text name;   // of imports, exports and custom sections
-    uint64_t first;            // minimum (pages, elements); of sections the content's offset
+    uint64_t first;            // minimum (pages, elements), value; of sections the content's offset
     uint64_t second;           // maximum; of sections the content's size
     const uint8_t *types;      // parameters, then results, as value types' codes
 };

@@ -92,10 +92,37 @@ PNF_API pnf_status pnf_expect(pnf_host *host, const char *signature);
 PNF_API pnf_status pnf_load(pnf_host *host, const char *module_path, const char *policy_path,
                             pnf_plugin **plugin);
 
+// One key of a policy given beside it, as a command line's option does: {"limits.time", "500ms"}.
+// Numbers and words replace what the policy says; wasi.args, wasi.env (NAME=VALUE) and
+// host_functions add to it.
+typedef struct pnf_setting {
+    const char *key;
+    const char *value;
+} pnf_setting;
+
+// Where a plugin comes from. Zero is a good value for each field but the module's.
+typedef struct pnf_source {
+    const char *module_path; // either this
+    const void *module;      // or these bytes
+    size_t module_size;
+    const char *name;        // for messages, where the policy has none; NULL: the file's
+    const char *policy_path; // either this
+    const char *policy_text; // or this YAML; neither: the default, which grants nothing
+    size_t policy_size;
+    const pnf_setting *settings;
+    size_t setting_count;
+    bool no_deadline; // limits.time is none unless the policy or a setting says otherwise
+} pnf_source;
+
+PNF_API pnf_status pnf_load_from(pnf_host *host, const pnf_source *source, pnf_plugin **plugin);
+
 // The same, from memory; `name` is for messages.
 PNF_API pnf_status pnf_load_bytes(pnf_host *host, const char *name, const void *module,
                                   size_t module_size, const char *policy_text, size_t policy_size,
                                   pnf_plugin **plugin);
+
+// Checks a policy file, as pnf_load would.
+PNF_API pnf_status pnf_policy_check(const char *policy_path);
 
 // Ends the plugin. Takes NULL. Not from within one of its host functions, where it does nothing.
 PNF_API void pnf_unload(pnf_plugin *plugin);
@@ -114,6 +141,47 @@ PNF_API void pnf_cancel(pnf_plugin *plugin);
 // What the plugin wrote to stdout and stderr, where the policy says `capture`. Owned by the plugin
 // until the next call on it.
 PNF_API pnf_bytes pnf_output(pnf_plugin *plugin);
+
+// --- what is in a module ---
+
+typedef struct pnf_module pnf_module;
+
+typedef enum pnf_part {
+    PNF_PART_IMPORT,
+    PNF_PART_EXPORT,
+    PNF_PART_MEMORY, // of the index space, imported ones too
+    PNF_PART_DATA,   // where memory 0's static data lies, as far as that is known; at most one
+    PNF_PART_SECTION // in the order of the file
+} pnf_part;
+
+// What does not apply is zero or "". Names are the module's: any UTF-8, not to be trusted.
+typedef struct pnf_item {
+    pnf_part part;
+    const char *kind; // "function", "table", "memory", "global", "tag"; "custom", "code", ...
+    pnf_bytes module; // of imports
+    pnf_bytes name;   // of imports, exports and custom sections
+    const char *type; // "(i32, i32) -> i64", "mut i32", "2 to 16 pages"
+    uint64_t minimum; // pages or elements
+    uint64_t maximum; // pages or elements; UINT64_MAX: none is given
+    uint64_t address; // of sections in the file, of data in the memory
+    uint64_t size;    // in bytes
+    bool has_value;
+    uint64_t value; // of a global at first
+} pnf_item;
+
+// Has a confined worker decode and validate a module, none of which ever runs. Free it.
+PNF_API pnf_status pnf_inspect(pnf_host *host, const pnf_source *source, pnf_module **module);
+
+// The same of a loaded plugin, which owns it. NULL only if memory is short.
+PNF_API const pnf_module *pnf_plugin_module(pnf_plugin *plugin);
+
+PNF_API void pnf_module_free(pnf_module *module);
+PNF_API size_t pnf_module_count(const pnf_module *module);
+// NULL from the count on.
+PNF_API const pnf_item *pnf_module_item(const pnf_module *module, size_t index);
+// What of WebAssembly the module needs beyond 1.0, as far as its sections tell; NULL after the
+// last.
+PNF_API const char *pnf_module_feature(const pnf_module *module, size_t index);
 
 // --- inside a host function with @ctx ---
 

@@ -30,17 +30,24 @@ static const struct report_item items[] = {
      .flags = REPORT_MUTABLE,
      .name = TEXT("base")},
     {.part = REPORT_EXPORT,
+     .kind = REPORT_GLOBAL,
+     .value_type = PLAN_CORE_I32,
+     .flags = REPORT_HAS_VALUE,
+     .name = TEXT("__heap_base"),
+     .first = 66560},
+    {.part = REPORT_EXPORT,
      .kind = REPORT_TABLE,
      .name = TEXT("t"),
      .value_type = REPORT_FUNCREF,
      .first = 3},
     {.part = REPORT_MEMORY, .kind = REPORT_KIND_MEMORY, .flags = REPORT_HAS_MAXIMUM, .second = 9},
+    {.part = REPORT_DATA, .kind = REPORT_KIND_MEMORY, .first = 1024, .second = 1030},
     {.part = REPORT_SECTION, .kind = 0, .name = TEXT("name"), .first = 10, .second = 20},
 };
 
 enum { ITEMS = sizeof items / sizeof items[0] };
 
-static const struct report_head head = {.flags = REPORT_HAS_START, .counts = {2, 1, 1, 1}};
+static const struct report_head head = {.flags = REPORT_HAS_START, .counts = {2, 2, 1, 1, 1}};
 
 static uint8_t bytes[4096];
 

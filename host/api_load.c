@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sdk/pinfold.h: from a module and a policy to a plugin, or to what is in the module.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/api.h"
+#include "host/filter.h"
+#include "host/inspection.h"
+#include "host/module.h"
+#include "host/policy_file.h"
+#include "host/policy_setting.h"
+#include "host/policy_yaml.h"
+
+static bool apply_settings(const pnf_source *source, struct policy *policy,
+                           struct policy_error *error)
+{
+    if (source->no_deadline && policy->lines[POLICY_KEY_LIMITS_TIME] == 0)
+        policy->limits.time_ms = POLICY_NONE;
+    for (size_t i = 0; i < source->setting_count; i++)
+        if (!policy_set(policy, source->settings[i].key, source->settings[i].value, error))
+            return false;
+    return true;
+}
+
+static bool read_policy(const pnf_source *source, struct policy *policy, struct error_text *error)
+{
+    struct policy_error below = {.message = ""};
+    bool from_file = source->policy_path != NULL;
+    char place[64] = "";
+
+    policy_init(policy);
+    if (from_file ? !policy_from_file(source->policy_path, policy, &below)
+                  : source->policy_text && !policy_from_text(source->policy_text,
+                                                             source->policy_size, policy, &below)) {
+        if (below.line != 0)
+            snprintf(place, sizeof place, ":%u:%u", below.line, below.column);
+        return error_text_set(error, PNF_DENIED, "policy %s%s: %s",
+                              from_file ? source->policy_path : "in memory", place, below.message);
+    }
+    return apply_settings(source, policy, &below) ||
+           error_text_set(error, PNF_USAGE, "setting %s", below.message);
+}
+
+// The policy's name for the plugin, or the module file's own, which is then argument 0 as well.
+static void name_plugin(pnf_plugin *plugin, const pnf_source *source)
+{
+    const char *name = policy_text(&plugin->policy, plugin->policy.name);
+    const char *path = source->name ? source->name : source->module_path ? source->module_path : "";
+    const char *slash = strrchr(path, '/');
+    struct error ignored = {.code = ERROR_NONE};
+    char *suffix;
+
+    if (name[0] != '\0') {
+        policy_show(plugin->name, sizeof plugin->name, name);
+        return;
+    }
+    policy_show(plugin->name, sizeof plugin->name, slash && !source->name ? slash + 1 : path);
+    suffix = strstr(plugin->name, ".wasm");
+    if (suffix && suffix != plugin->name && suffix[5] == '\0')
+        *suffix = '\0';
+    if (policy_is_plugin_name(plugin->name, strlen(plugin->name)) &&
+        !policy_add_text(&plugin->policy, plugin->name, strlen(plugin->name), &plugin->policy.name,
+                         &ignored))
+        plugin->policy.name = (struct policy_string){0, 0}; // no room: it stays without
+}
+
+// The filter for a policy's grants; made once for each kind.
+static bool find_filter(pnf_host *host, const struct policy *policy, int *filter,
+                        struct error_text *error)
+{
+    struct filter_options options = {
+        .clock = policy->wasi_clock != POLICY_WASI_CLOCK_NONE,
+        .random = policy->wasi_random != POLICY_WASI_RANDOM_NONE,
+    };
+    int *cached = &host->filters[(options.clock ? 1 : 0) + (options.random ? 2 : 0)];
+    struct error below = {.code = ERROR_NONE};
+    bool found;
+
+    pthread_mutex_lock(&host->lock);
+    found = *cached >= 0 || filter_memfd(&options, cached, &below);
+    *filter = *cached;
+    pthread_mutex_unlock(&host->lock);
+    return found || error_text_from(error, &below, "confine a plugin");
+}
+
+static uint64_t add_saturating(uint64_t left, uint64_t right)
+{
+    uint64_t sum;
+
+    return __builtin_add_overflow(left, right, &sum) ? UINT64_MAX : sum;
+}
+
+static bool start_worker(pnf_plugin *plugin, const struct module *module, struct error_text *error)
+{
+    const struct policy *policy = &plugin->policy;
+    struct error below = {.code = ERROR_NONE};
+    struct launcher_start start = {
+        .options = {.data_bytes_max = policy->limits.memory_bytes,
+                    .descriptors_max = START_SLOT_COUNT + 1,
+                    .record_offset = SESSION_RECORD_OFFSET},
+        .control = plugin->session.channel.fd,
+    };
+    bool started;
+
+    // What the worker has to map before the session tells it anything.
+    memcpy(start.options.payload, &module->size, sizeof module->size);
+    for (size_t i = 0; i < START_SLOT_COUNT; i++)
+        start.slots[i] = -1;
+    start.slots[START_SLOT_MODULE] = module->fd;
+    start.options.data_bytes_max =
+        add_saturating(add_saturating(policy->limits.memory_bytes, policy->limits.stack_bytes),
+                       policy_engine_bytes(policy, module->size));
+    if (policy->limits.cpu_seconds != POLICY_NONE)
+        start.options.cpu_seconds = (uint32_t)policy->limits.cpu_seconds;
+    if (!find_filter(plugin->host, policy, &start.filter, error))
+        return false;
+    started = launcher_client_start(&plugin->host->launcher, &start, &plugin->worker, &below);
+    channel_forget_fd(&plugin->session.channel);
+    return started || error_text_from(error, &below, "start a worker for the plugin");
+}
+
+static bool wait_end(void *context, int timeout_ms, enum launcher_end *end, int *status)
+{
+    pnf_plugin *plugin = context;
+
+    if (!launcher_client_wait(&plugin->host->launcher, &plugin->worker, timeout_ms))
+        return false;
+    *end = plugin->worker.ended;
+    *status = plugin->worker.status;
+    return true;
+}
+
+static void log_line(void *context, int level, const char *text)
+{
+    pnf_plugin *plugin = context;
+
+    if (plugin->host->log)
+        plugin->host->log(plugin->host->log_context, plugin->name, level, text);
+}
+
+// Starts a worker and lets `way` bring the module as far as it is wanted.
+static bool run_session(pnf_plugin *plugin, const struct module *module, session_way *way,
+                        struct error_text *error)
+{
+    struct session_setup setup = {
+        .policy = &plugin->policy,
+        .registry = &plugin->host->registry,
+        .monitor = &plugin->host->monitor,
+        .module_size = module->size,
+        .wait_end = wait_end,
+        .log = log_line,
+        .context = plugin,
+        .plugin = plugin,
+        .name = plugin->name,
+    };
+
+    if (!session_init(&plugin->session, error) || !start_worker(plugin, module, error))
+        return false;
+    setup.pidfd = plugin->worker.pidfd;
+    return session_begin(&plugin->session, &setup, error) && way(&plugin->session, error);
+}
+
+static bool check_source(const pnf_source *source, struct error_text *error)
+{
+    if (!source->module_path == !source->module)
+        return error_text_set(error, PNF_USAGE,
+                              "cannot load a plugin: it needs either a path or bytes");
+    if (source->policy_path && source->policy_text)
+        return error_text_set(error, PNF_USAGE,
+                              "cannot load a plugin: its policy has both a path and a text");
+    return true;
+}
+
+static bool bring(pnf_plugin *plugin, const pnf_source *source, session_way *way,
+                  struct error_text *error)
+{
+    struct module module = {.fd = -1};
+    bool brought;
+
+    if (!check_source(source, error) || !read_policy(source, &plugin->policy, error))
+        return false;
+    name_plugin(plugin, source);
+    brought = (source->module ? module_copy(source->module, source->module_size, &module, error)
+                              : module_open(source->module_path, &module, error)) &&
+              module_check_pin(&module, &plugin->policy, error) &&
+              run_session(plugin, &module, way, error);
+    module_close(&module);
+    return brought;
+}
+
+// A plugin that is in no list yet; NULL with an error.
+static pnf_plugin *make_plugin(pnf_host *host, const pnf_source *source, session_way *way,
+                               struct error_text *error)
+{
+    pnf_plugin *plugin = calloc(1, sizeof *plugin);
+
+    if (!plugin) {
+        error_text_set(error, PNF_SYSTEM, "cannot load a plugin: out of memory");
+        return NULL;
+    }
+    plugin->host = host;
+    plugin->worker.pidfd = -1;
+    plugin->worker.socket = -1;
+    pthread_mutex_init(&plugin->lock, NULL);
+    if (bring(plugin, source, way, error))
+        return plugin;
+    error_text_name(error->plugin, plugin->name, strlen(plugin->name));
+    api_plugin_destroy(plugin);
+    return NULL;
+}
+
+pnf_status pnf_load_from(pnf_host *host, const pnf_source *source, pnf_plugin **plugin)
+{
+    int before = errno;
+    struct error_text error;
+    pnf_plugin *made = NULL;
+
+    error_text_init(&error);
+    if (plugin)
+        *plugin = NULL;
+    if (!host || !plugin || !source)
+        error_text_set(&error, PNF_USAGE, "cannot load a plugin: %s",
+                       !host     ? "the host is NULL"
+                       : !plugin ? "no place for it was given"
+                                 : "the source is NULL");
+    else if (registry_check(&host->registry, &error))
+        made = make_plugin(host, source, session_load, &error);
+    if (made) {
+        pthread_mutex_lock(&host->lock);
+        made->next = host->plugins;
+        host->plugins = made;
+        pthread_mutex_unlock(&host->lock);
+        *plugin = made;
+    }
+    return api_finish(&error, before);
+}
+
+pnf_status pnf_load(pnf_host *host, const char *module_path, const char *policy_path,
+                    pnf_plugin **plugin)
+{
+    pnf_source source = {.module_path = module_path, .policy_path = policy_path};
+
+    return pnf_load_from(host, &source, plugin);
+}
+
+pnf_status pnf_load_bytes(pnf_host *host, const char *name, const void *module, size_t module_size,
+                          const char *policy_text_, size_t policy_size, pnf_plugin **plugin)
+{
+    pnf_source source = {
+        .name = name ? name : "plugin",
+        .module = module,
+        .module_size = module_size,
+        .policy_text = policy_text_,
+        .policy_size = policy_size,
+    };
+
+    return pnf_load_from(host, &source, plugin);
+}
+
+pnf_status pnf_inspect(pnf_host *host, const pnf_source *source, pnf_module **module)
+{
+    int before = errno;
+    struct error_text error;
+    pnf_plugin *made;
+
+    error_text_init(&error);
+    if (module)
+        *module = NULL;
+    if (!host || !module || !source) {
+        error_text_set(&error, PNF_USAGE, "cannot inspect a module: %s is NULL",
+                       !host     ? "the host"
+                       : !module ? "the place for it"
+                                 : "the source");
+    } else if ((made = make_plugin(host, source, session_inspect, &error)) != NULL) {
+        *module = inspection_make(made->session.report, made->session.report_size, &error);
+        api_plugin_destroy(made);
+    }
+    return api_finish(&error, before);
+}
+
+const pnf_module *pnf_plugin_module(pnf_plugin *plugin)
+{
+    int before = errno;
+    struct error_text error;
+
+    error_text_init(&error);
+    if (!plugin)
+        return NULL;
+    pthread_mutex_lock(&plugin->lock);
+    if (!plugin->module)
+        plugin->module =
+            inspection_make(plugin->session.report, plugin->session.report_size, &error);
+    pthread_mutex_unlock(&plugin->lock);
+    api_finish(&error, before);
+    return plugin->module;
+}
+
+pnf_status pnf_policy_check(const char *policy_path)
+{
+    int before = errno;
+    struct error_text error;
+    pnf_source source = {.policy_path = policy_path};
+    struct policy *policy = malloc(sizeof *policy);
+
+    error_text_init(&error);
+    if (!policy_path)
+        error_text_set(&error, PNF_USAGE, "cannot check a policy: its path is NULL");
+    else if (!policy)
+        error_text_set(&error, PNF_SYSTEM, "cannot check a policy: out of memory");
+    else
+        read_policy(&source, policy, &error);
+    free(policy);
+    return api_finish(&error, before);
+}
