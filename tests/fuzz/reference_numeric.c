@@ -108,7 +108,7 @@ static uint64_t count_bits(uint32_t index, uint64_t value, uint32_t width)
     while (trailing < width && !(value >> trailing & 1))
         trailing++;
     for (uint32_t i = 0; i < width; i++)
-        ones += value >> i & 1;
+        ones += (uint32_t)(value >> i & 1);
     return index == 0 ? leading : index == 1 ? trailing : ones;
 }
 

@@ -144,13 +144,13 @@ static void equal_names_are_found_among_many(void **state)
     for (int twice = -1; twice < COUNT; twice += 500) {
         build_memory(0, 0);
         for (int i = 0; i < COUNT; i++) {
-            char name[16];
+            char name[24];
 
             snprintf(name, sizeof name, "export%d", i);
             build_export(name, EXTERNAL_MEMORY, 0);
         }
         if (twice >= 0) {
-            char name[16];
+            char name[24];
 
             snprintf(name, sizeof name, "export%d", twice);
             build_export(name, EXTERNAL_MEMORY, 0);
