@@ -162,7 +162,7 @@ static bool define_imports(struct session *session, const struct session_message
 {
     const struct module *module = session->module;
     size_t at = 0;
-    uint64_t plans = 0;
+    uint64_t count = 0;
 
     for (uint32_t i = 0; i < module->import_count; i++) {
         const struct import *import = &module->imports[i];
@@ -173,14 +173,14 @@ static bool define_imports(struct session *session, const struct session_message
             continue;
         if (!report_take_link(link->bytes, link->length, &at, &service, &plan, error))
             return false;
-        plans += service == REPORT_HOST;
+        count++;
         if (service == REPORT_HOST && !define_host(session, import, &plan, error))
             return false;
         if (service == REPORT_WASI && !define_wasi(session, import, error))
             return false;
     }
-    if (at != link->length || plans != link->message.words[1])
-        return error_set(error, ERROR_USAGE_ARGUMENT, at, "link: more than there are imports");
+    if (at != link->length || count != link->message.words[1])
+        return error_set(error, ERROR_USAGE_ARGUMENT, at, "link: not of this module's imports");
     return true;
 }
 

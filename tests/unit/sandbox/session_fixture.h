@@ -193,9 +193,9 @@ static void send_link(const char *const *services)
     uint8_t bytes[4096];
     struct report_writer writer = {.bytes = bytes, .size = sizeof bytes};
     struct signature signature;
-    uint64_t plans = 0;
+    uint64_t count = 0;
 
-    for (; *services != NULL; services++) {
+    for (; *services != NULL; services++, count++) {
         struct plan plan;
 
         if (strcmp(*services, "wasi") == 0) {
@@ -205,10 +205,9 @@ static void send_link(const char *const *services)
         } else {
             plan = plan_of(*services, &signature);
             report_put_link(&writer, REPORT_HOST, &plan);
-            plans++;
         }
     }
-    host_send(MESSAGE_LINK, bytes, writer.length, plans);
+    host_send(MESSAGE_LINK, bytes, writer.length, count);
 }
 
 #define LINK(...) send_link((const char *const[]){__VA_ARGS__})

@@ -171,6 +171,19 @@ static void links_of_another_length_are_errors(void **state)
     join_session(true);
 }
 
+static void imports_of_the_host_and_of_wasi_go_together(void **state)
+{
+    (void)state;
+    build_import_function("wasi_snapshot_preview1", "proc_exit", "i:");
+    build_import_function("app", "log", "i:");
+    build_import_function("wasi_snapshot_preview1", "sched_yield", ":i");
+    start_session();
+    expect(MESSAGE_MODULE_REPORT);
+    LINK("wasi", "app.log(x: i32)", "wasi", NULL);
+    expect(MESSAGE_LOADED);
+    shut_down();
+}
+
 static void an_import_that_returns_text_needs_the_guests_memory(void **state)
 {
     (void)state;
@@ -718,6 +731,7 @@ int main(void)
         T(a_module_for_a_later_abi_is_refused),
         T(imports_that_are_absent_or_of_another_type_are_errors),
         T(links_of_another_length_are_errors),
+        T(imports_of_the_host_and_of_wasi_go_together),
         T(an_import_that_returns_text_needs_the_guests_memory),
         T(a_start_function_that_traps_ends_the_session),
         T(a_start_function_may_call_the_host),
