@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/cli.h"
+
+// Options with a key of the policy are settings; the others are dealt with by letter.
+struct option_row {
+    const char *name;
+    const char *value; // what the help calls it; NULL: takes none
+    int letter;
+    bool of_policy; // only where a policy applies
+    const char *key;
+    const char *meaning;
+};
+
+static const struct option_row rows[] = {
+    {"policy", "FILE", 'p', true, NULL, "the plugin's policy; default: see above"},
+    {"dir", "HOST::GUEST[:read|write]", 0, true, "wasi.dirs", "a directory (not supported yet)"},
+    {"env", "NAME=VALUE", 0, true, "wasi.env", "an environment variable; nothing is inherited"},
+    {"time", "TIME", 0, true, "limits.time", "wall clock per call, as 500ms"},
+    {"memory", "SIZE", 0, true, "limits.memory", "linear memories, as 64MiB"},
+    {"fuel", "N", 0, true, "limits.fuel", "operations per call"},
+    {"grant", "MODULE.NAME", 0, true, "host_functions", "a host function"},
+    {"format", "text|json", 'f', false, NULL, "form of results and errors"},
+    {"help", NULL, 'h', false, NULL, "this page"},
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0], FIRST = 256 };
+
+static bool applies(const struct cli_command *command, const struct option_row *row)
+{
+    return command->runs_guest || !row->of_policy;
+}
+
+void cli_help(const struct cli_command *command)
+{
+    printf("usage: pinfold %s [options] %s\n\n%s.\n%s\noptions:\n", command->name,
+           command->arguments, command->summary, command->help);
+    for (size_t i = 0; i < ROWS; i++) {
+        char left[64];
+
+        if (!applies(command, &rows[i]))
+            continue;
+        snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].value ? rows[i].value : "");
+        printf("  %-32s %s\n", left, rows[i].meaning);
+    }
+}
+
+void cli_overview(void)
+{
+    printf("usage: pinfold COMMAND [options] ...\n\n"
+           "Runs WebAssembly modules that nobody trusts, each in a confined process, under a "
+           "policy.\n\n");
+    for (const struct cli_command *command = cli_commands; command->name; command++)
+        printf("  %-10s %s\n", command->name, command->summary);
+    printf("\npinfold COMMAND --help tells more, and pinfold --version the version.\n\n"
+           "exit status: the guest's own for `run`; else 0, or\n"
+           "  2 used wrongly         120 refused by the policy   121 module malformed, invalid, "
+           "not linkable\n"
+           "  122 limit or deadline  123 sandbox violation       124 worker crashed\n"
+           "  125 Pinfold failed     134 trap\n");
+}
+
+static bool take(struct cli_options *options, const struct option_row *row, char *value)
+{
+    if (row->key) {
+        options->settings[options->setting_count++] = (pnf_setting){row->key, value};
+        return true;
+    }
+    if (row->letter == 'h')
+        options->help = true;
+    if (row->letter == 'p' && options->policy) {
+        fprintf(stderr, "pinfold: --policy is given twice\n");
+        return false;
+    }
+    if (row->letter == 'p')
+        options->policy = value;
+    if (row->letter == 'f' && strcmp(value, "json") != 0 && strcmp(value, "text") != 0) {
+        fprintf(stderr, "pinfold: --format is text or json, not '%s'\n", value);
+        return false;
+    }
+    if (row->letter == 'f')
+        options->json = strcmp(value, "json") == 0;
+    return true;
+}
+
+static bool parse(const struct cli_command *command, int argc, char **argv,
+                  struct cli_options *options)
+{
+    struct option table[ROWS + 1] = {{NULL, 0, NULL, 0}};
+    int count = 0;
+    int found;
+
+    for (int i = 0; i < ROWS; i++)
+        if (applies(command, &rows[i]))
+            table[count++] = (struct option){
+                rows[i].name, rows[i].value ? required_argument : no_argument, NULL, FIRST + i};
+    optind = 1;
+    // "+": the arguments behind the module are the guest's, whatever they look like.
+    while ((found = getopt_long(argc, argv, command->runs_guest ? "+h" : "h", table, NULL)) != -1) {
+        if (found == 'h')
+            options->help = true;
+        else if (found < FIRST || !take(options, &rows[found - FIRST], optarg))
+            return false;
+    }
+    return true;
+}
+
+bool cli_parse(const struct cli_command *command, int argc, char **argv,
+               struct cli_options *options)
+{
+    *options = (struct cli_options){.settings = calloc((size_t)argc + 1, sizeof(pnf_setting))};
+    if (!options->settings) {
+        fprintf(stderr, "pinfold: out of memory\n");
+        return false;
+    }
+    if (!parse(command, argc, argv, options)) {
+        fprintf(stderr, "see: pinfold %s --help\n", command->name);
+        return false;
+    }
+    options->arguments = argv + optind;
+    options->argument_count = (size_t)(argc - optind);
+    if (options->help ||
+        (options->argument_count >= command->least && options->argument_count <= command->most))
+        return true;
+    fprintf(stderr, "usage: pinfold %s [options] %s\nsee: pinfold %s --help\n", command->name,
+            command->arguments, command->name);
+    return false;
+}
+
+void cli_options_finish(struct cli_options *options)
+{
+    free(options->settings);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "host/cli/cli.h"
+
+void cli_show_safe(const void *bytes, size_t length)
+{
+    const uint8_t *at = bytes;
+
+    for (size_t i = 0; i < length; i++) {
+        // C1 control characters are two bytes in UTF-8, 0xC2 first.
+        bool control = at[i] < ' ' || at[i] == 0x7F ||
+                       (i > 0 && at[i - 1] == 0xC2 && at[i] >= 0x80 && at[i] < 0xA0);
+
+        if (control && at[i] != '\n' && at[i] != '\t')
+            printf("\\x%02X", at[i]);
+        else
+            putchar(at[i]);
+    }
+}
+
+void cli_show(const void *bytes, size_t length)
+{
+    if (isatty(STDOUT_FILENO))
+        cli_show_safe(bytes, length);
+    else if (length > 0)
+        fwrite(bytes, 1, length, stdout);
+}
+
+const char *cli_size(unsigned long long bytes, char text[32])
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+
+    while (unit + 1 < sizeof units / sizeof units[0] && bytes >= 1024 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(text, 32, "%llu %s", bytes, units[unit]);
+    return text;
+}

@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as users meet it: command_line.py BUILD SOURCE; prints TAP.
+
+Guests and broken workers are those that the build made for test_e2e.c.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+
+BUILD = os.path.abspath(sys.argv[1])
+SOURCE = os.path.abspath(sys.argv[2])
+PINFOLD = f"{BUILD}/pinfold"
+GUESTS = f"{BUILD}/tests/e2e"
+COMMAND = f"{GUESTS}/command.wasm"
+NUMBERS = f"{GUESTS}/numbers.wasm"
+GREET = f"{BUILD}/plugins/greet.wasm"
+FOLDER = tempfile.mkdtemp(prefix="pinfold-cli-")
+SECONDS = 60
+
+
+class Skip(Exception):
+    """Why a test cannot be made here."""
+
+
+def pinfold(*arguments, environment=None):
+    """Runs it with no input; (status, stdout, stderr)."""
+    done = subprocess.run([PINFOLD, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=SECONDS, env={**os.environ, **(environment or {})}, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def run(*arguments, environment=None):
+    """pinfold run of the guest in command.c, which needs wasi-libc."""
+    if not os.path.exists(COMMAND):
+        raise Skip("no wasi-libc")
+    return pinfold("run", *arguments, environment=environment)
+
+
+def expect(got, status, stdout=None, stderr=()):
+    """Compares; `stderr` lists what must be in there."""
+    assert got[0] == status, f"exit status {got[0]}, not {status}: {got}"
+    if stdout is not None:
+        assert got[1] == stdout, got
+    for part in [stderr] if isinstance(stderr, str) else stderr:
+        assert part in got[2], got
+
+
+def write(name, text):
+    path = f"{FOLDER}/{name}"
+    with open(path, "wb") as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+    os.chmod(path, 0o644)
+    return path
+
+
+def libexec_with(worker):
+    """A folder in which the worker program is another one."""
+    folder = tempfile.mkdtemp(dir=FOLDER)
+    os.symlink(f"{BUILD}/pinfold-launcher", f"{folder}/pinfold-launcher")
+    os.symlink(f"{GUESTS}/{worker}", f"{folder}/pinfold-worker")
+    return {"PINFOLD_LIBEXEC": folder}
+
+
+# --- run -----------------------------------------------------------------------------------------
+
+
+def a_command_gets_its_name_and_arguments():
+    expect(run(COMMAND, "print", "--help", ""), 0, "0: command\n1: print\n2: --help\n3: \n", "")
+
+
+def the_exit_status_of_a_command_is_the_guests_own():
+    for status in (0, 1, 42, 255):
+        expect(run(COMMAND, "exit", str(status)), status, "")
+
+
+def stderr_of_a_command_is_stderr():
+    expect(run(COMMAND, "error"), 0, "", "to stderr\n")
+
+
+def a_command_has_clock_and_random_numbers_without_a_policy():
+    expect(run(COMMAND, "sources"), 0, "both\n")
+
+
+def a_command_has_no_environment_and_no_files_without_a_policy():
+    expect(run(COMMAND, "env", "PATH"), 0, "(not there)\n")
+    expect(run(COMMAND, "open"), 1)
+
+
+def a_policy_grants_only_what_it_says():
+    policy = write("none.yaml", "pinfold: 1\n")
+    expect(run("--policy", policy, COMMAND, "print"), 0, "")
+    policy = write("out.yaml", "pinfold: 1\nwasi: { stdout: inherit }\n")
+    expect(run("--policy", policy, COMMAND, "print"), 0, "0: command\n1: print\n")
+
+
+def options_add_to_a_policy():
+    policy = write("env.yaml", "pinfold: 1\nwasi: { stdout: inherit, env: { A: b }, args: [env] }\n")
+    expect(run("--policy", policy, COMMAND, "A"), 0, "b\n")
+    expect(run("--policy", policy, "--env", "A=c=d", COMMAND, "A"), 0, "c=d\n")
+
+
+def memory_ends_where_the_option_says():
+    expect(run("--memory", "1MiB", COMMAND, "memory"), 0)
+    pages = [int(run("--memory", size, COMMAND, "memory")[1].split()[0]) for size in
+             ("1MiB", "2MiB")]
+    assert pages[1] - pages[0] == 16, pages
+
+
+def output_ends_where_the_policy_says():
+    policy = write("output.yaml", "pinfold: 1\nlimits: { output: 5 }\nwasi: { stdout: inherit }\n")
+    got = run("--policy", policy, COMMAND, "print")
+    assert got[1] == "0: co", got
+
+
+# --- how things end ------------------------------------------------------------------------------
+
+
+def a_trap_is_told_with_its_place():
+    expect(run(COMMAND, "trap"), 134, "", ["unreachable", "offset 0x"])
+
+
+def a_deadline_is_told_with_what_allows_more():
+    expect(run("--time", "100ms", COMMAND, "spin"), 122, "", ["limits.time is 100ms", "raise"])
+
+
+def fuel_that_is_used_up_is_a_trap():
+    got = run("--fuel", "1000000", COMMAND, "spin")
+    assert got[0] in (122, 134) and "fuel" in got[2], got
+
+
+def a_memory_that_is_too_large_is_told():
+    module = write("large.wasm", b"\0asm\1\0\0\0\5\4\1\0\xe8\7")
+    expect(pinfold("call", "--memory", "1MiB", module, "x"), 122, "", "memory")
+
+
+def a_file_that_is_missing_is_told():
+    expect(pinfold("run", "/nonexistent.wasm"), 125, "", ["/nonexistent.wasm", "No such file"])
+    expect(pinfold("run", "--policy", "/nonexistent.yaml", GREET), 120, "", "No such file")
+
+
+def a_worker_that_violates_its_filter_is_told():
+    expect(pinfold("validate", GREET, environment=libexec_with("worker-violate")), 123, "",
+           "system call")
+
+
+def a_worker_that_crashes_is_told():
+    expect(pinfold("validate", GREET, environment=libexec_with("worker-crash")), 124, "",
+           "crashed")
+
+
+def a_worker_that_breaks_the_protocol_is_told():
+    expect(pinfold("validate", GREET, environment=libexec_with("worker-forge")), 123, "",
+           "rule of the protocol")
+
+
+def workers_that_are_not_there_are_told():
+    expect(pinfold("validate", GREET, environment={"PINFOLD_LIBEXEC": "/nonexistent"}), 125, "",
+           "PINFOLD_LIBEXEC")
+
+
+def a_module_that_is_none_is_told_with_the_place():
+    expect(pinfold("run", write("bad.wasm", "nothing")), 121, "", ["magic header", "offset 0x0"])
+
+
+def a_function_that_the_host_does_not_offer_is_told():
+    expect(pinfold("call", GREET, "greet"), 121, "", ["'log'", "'app'"])
+
+
+def errors_are_an_object_where_json_is_asked_for():
+    got = pinfold("call", "--format", "json", write("bad.wasm", "nothing"), "x")
+    error = json.loads(got[2])
+    assert got[0] == error["exit"] == 121 and error["status"] == "INVALID", got
+    assert error["offset"] == 0 and "magic" in error["text"], got
+
+
+# --- call ----------------------------------------------------------------------------------------
+
+
+def results_of_a_call_are_printed():
+    expect(pinfold("call", NUMBERS, "add", "2", "-3"), 0, "-1\n", "")
+    expect(pinfold("call", NUMBERS, "add64", "0x7fffffffffffffff", "0"), 0,
+           "9223372036854775807\n")
+    expect(pinfold("call", NUMBERS, "half", "5"), 0, "2.5\n")
+    expect(pinfold("call", NUMBERS, "half32", "5"), 0, "2.5\n")
+    expect(pinfold("call", NUMBERS, "nothing"), 0, "")
+
+
+def a_signature_says_what_the_numbers_mean():
+    expect(pinfold("call", NUMBERS, "add(a: u32, b: u32) -> u32", "4294967295", "0"), 0,
+           "4294967295\n")
+    expect(pinfold("call", NUMBERS, "reverse(text: str) -> str", "Ada"), 0, "adA\n")
+    expect(pinfold("call", NUMBERS, "add(a: bool, b: bool) -> bool", "true", "false"), 0, "true\n")
+
+
+def results_are_json_where_that_is_asked_for():
+    got = pinfold("call", "--format", "json", NUMBERS, "reverse(text: str) -> str", "Ada")
+    assert json.loads(got[1]) == {"results": ["adA"]}, got
+    got = pinfold("call", "--format", "json", NUMBERS, "half", "nan")
+    assert json.loads(got[1]) == {"results": ["nan"]}, got
+    got = pinfold("call", "--format", "json", NUMBERS, "nothing")
+    assert json.loads(got[1]) == {"results": []}, got
+
+
+def arguments_that_do_not_fit_are_refused():
+    expect(pinfold("call", NUMBERS, "add", "2"), 2, "", "takes 2 arguments, not 1")
+    for wrong in ("", "x", "1x", "4294967296", "-2147483649", "1.5", "0x"):
+        expect(pinfold("call", NUMBERS, "add", "1", wrong), 2, "", f"'{wrong}' is no i32")
+    expect(pinfold("call", NUMBERS, "half", "one"), 2, "", "is no f64")
+    expect(pinfold("call", NUMBERS, "missing"), 2, "", "exports no function 'missing'")
+    expect(pinfold("call", NUMBERS, "add(a: f32) -> i32", "1"), 121, "", "(i32, i32) -> i32")
+    expect(pinfold("call", NUMBERS, "add(a: out i32, b: i32) -> i32", "1", "1"), 2, "", "out")
+    expect(pinfold("call", NUMBERS, "add(", "1"), 2, "", "column")
+
+
+# --- inspect, validate, policy -------------------------------------------------------------------
+
+
+def inspect_shows_imports_exports_memory_and_grants():
+    status, text, _ = pinfold("inspect", GREET)
+    assert status == 0
+    for part in ("function app.log(i32, i32, i32)", "function greet(i32, i32) -> i64",
+                 "memory 0: 128 KiB", "static data: 1024 to", "code", "    - app.log"):
+        assert part in text, text
+
+
+def inspect_as_json_has_the_same():
+    got = pinfold("inspect", "--format", "json", GREET)
+    module = json.loads(got[1])
+    assert module["imports"][0]["module"] == "app", module
+    assert {"kind": "function", "name": "greet", "type": "(i32, i32) -> i64"} in module["exports"]
+    assert module["memories"][0]["minimum_pages"] == 2, module
+    assert [section["kind"] for section in module["sections"]][0] == "type", module
+
+
+def names_cannot_write_to_the_terminal():
+    name = b"\x1b[2J"
+    export = bytes([1, len(name)]) + name + b"\2\0"
+    module = write("escape.wasm", b"\0asm\1\0\0\0\5\3\1\0\1\7" + bytes([len(export)]) + export)
+    _, text, _ = pinfold("inspect", module)
+    assert "\x1b" not in text and "\\x1B[2J" in text, text
+
+
+def validate_tells_of_each_module():
+    bad = write("bad.wasm", "nothing")
+    status, out, err = pinfold("validate", GREET, bad, NUMBERS)
+    assert status == 121 and out == f"{GREET}: valid\n{NUMBERS}: valid\n", (status, out)
+    assert "magic header" in err
+
+
+def validate_runs_nothing():
+    # Its start function would never return.
+    spins = write("spins.wasm", b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\x08\1\0\x0a\x09\1\7\0\3\x40"
+                                b"\x0c\0\x0b\x0b")
+    expect(pinfold("validate", spins), 0, f"{spins}: valid\n")
+    expect(pinfold("call", "--time", "50ms", spins, "x"), 122)
+
+
+def policy_check_tells_line_column_and_the_right_spelling():
+    good = f"{SOURCE}/plugins/greet/greet.yaml"
+    bad = write("bad.yaml", "pinfold: 1\nlimits:\n  tme: 1s\n")
+    status, out, err = pinfold("policy", "check", good, bad)
+    assert status == 120 and out == f"{good}: good\n", (status, out)
+    assert f"{bad}:3:3: " in err and "did you mean 'limits.time'?" in err, err
+
+
+def policy_explain_tells_every_key_and_its_line():
+    policy = write("explain.yaml", "pinfold: 1\nlimits:\n  time: 1s\nhost_functions: [app.log]\n")
+    status, out, _ = pinfold("policy", "explain", policy)
+    rows = {line.split()[0]: line.split() for line in out.splitlines()}
+    assert status == 0 and rows["limits.time"][1:4] == ["1s", "line", "3"], out
+    assert rows["limits.memory"][1:3] == ["256MiB", "default"], out
+    assert f"grants app.log ({policy}:4)" in out, out
+    got = json.loads(pinfold("policy", "explain", "--format", "json", policy)[1])
+    assert got["keys"]["limits.time"] == {"value": "1s", "line": 3}, got
+    assert got["host_functions"] == ["app.log"], got
+
+
+# --- doctor, help --------------------------------------------------------------------------------
+
+
+def doctor_starts_a_worker():
+    status, out, _ = pinfold("doctor")
+    assert status == 0 and "yes  worker" in out and out.endswith("Plugins can be run here.\n"), out
+    names = [probe["name"] for probe in json.loads(pinfold("doctor", "--format", "json")[1])]
+    assert names[0] == "kernel" and names[-1] == "worker", names
+
+
+def doctor_tells_when_no_worker_starts():
+    status, out, _ = pinfold("doctor", environment=libexec_with("worker-crash"))
+    assert status == 125 and "NO   worker" in out and "cannot be run here" in out, out
+
+
+def help_is_there_for_every_command():
+    for command in ("run", "call", "inspect", "validate", "policy", "doctor"):
+        for arguments in ([command, "--help"], ["help", command]):
+            status, out, _ = pinfold(*arguments)
+            assert status == 0 and out.startswith(f"usage: pinfold {command}"), out
+        assert f"  {command} " in pinfold("--help")[1]
+    expect(pinfold("--version"), 0)
+
+
+def wrong_command_lines_are_refused():
+    expect(pinfold(), 2, "", "usage")
+    expect(pinfold("fly"), 2, "", "no command 'fly'")
+    expect(pinfold("run"), 2, "", "usage: pinfold run")
+    expect(pinfold("run", "--fly", GREET), 2, "", "--help")
+    expect(pinfold("inspect", "--policy", "x", GREET), 2, "", "--help")
+    expect(pinfold("run", "--format", "xml", GREET), 2, "", "text or json")
+    expect(pinfold("run", "--time", "soon", GREET), 2, "", "limits.time")
+    expect(pinfold("run", "--dir", ".::.", GREET), 2, "", "not supported yet")
+    expect(pinfold("policy", "fly", "x"), 2, "", "check and explain")
+
+
+def main():
+    tests = [function for name, function in globals().items()
+             if callable(function) and function.__module__ == __name__ and "_" in name and
+             name not in ("libexec_with",)]
+    failed = 0
+    print(f"1..{len(tests)}")
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {test.__name__}", flush=True)
+        except Skip as reason:
+            print(f"ok {number} - {test.__name__} # SKIP {reason}", flush=True)
+        except Exception:  # a test may fail in any way
+            failed += 1
+            print(f"not ok {number} - {test.__name__}", flush=True)
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}")
+    subprocess.run(["rm", "-rf", FOLDER], check=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
