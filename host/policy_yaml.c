@@ -58,13 +58,19 @@ static bool fail_here(struct builder *b)
     return false;
 }
 
-// Turns an error of policy_add_* into one of the present event.
+// Turns an error of policy_add_* into one of the present event. Some of them name the key already.
 static bool fail_as(struct builder *b, enum policy_key key, const struct error *error)
 {
+    static const char own[] = "policy: ";
     const char *wording = error_wording(error->code);
     const char *detail = error->message + strlen(wording);
 
-    return fail(b, key, detail[0] == ':' ? detail + 2 : error->message);
+    if (detail[0] != ':')
+        return fail(b, key, error->message);
+    detail += 2;
+    if (strncmp(detail, own, sizeof own - 1) != 0)
+        return fail(b, key, detail);
+    return fail_mark(b, b->event->start_mark, "", detail + sizeof own - 1);
 }
 
 /* What there may be in any place. */
