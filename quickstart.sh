@@ -35,6 +35,8 @@ fi
 [ -f build/build.ninja ] || CC=clang-19 meson setup build
 ninja -C build
 
+# A policy that a group may write would be refused.
+umask 022
 demo=$(mktemp -d)
 trap 'rm -rf "$demo"' EXIT
 cp build/plugins/greet.wasm plugins/greet/greet.yaml "$demo"

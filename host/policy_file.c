@@ -2,38 +2,14 @@
 #include "host/policy_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/policy_place.h"
 #include "host/policy_source.h"
 #include "host/policy_yaml.h"
-
-static bool fail_system(struct policy_error *error, const char *what)
-{
-    char reason[128];
-
-    return policy_error_set(error, 0, 0, "cannot %s: %s", what,
-                            strerror_r(errno, reason, sizeof reason));
-}
-
-static bool check_file(int fd, struct policy_error *error)
-{
-    struct stat status;
-
-    if (fstat(fd, &status) != 0)
-        return fail_system(error, "look at the policy");
-    if (!S_ISREG(status.st_mode))
-        return policy_error_set(error, 0, 0, "the policy is not a regular file");
-    if (status.st_mode & (S_IWGRP | S_IWOTH))
-        return policy_error_set(
-            error, 0, 0, "the policy may be written by %s (mode %03o): chmod go-w it",
-            status.st_mode & S_IWOTH ? "everybody" : "its group", (unsigned)status.st_mode & 0777u);
-    return true;
-}
 
 // Reads to the end, at most `size` bytes.
 static bool read_all(int fd, char *bytes, size_t size, size_t *used, struct policy_error *error)
@@ -45,7 +21,7 @@ static bool read_all(int fd, char *bytes, size_t size, size_t *used, struct poli
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return fail_system(error, "read the policy");
+            return policy_place_fail(error, "read the policy");
         if (got == 0)
             break;
         *used += (size_t)got;
@@ -82,14 +58,13 @@ static void keep_source(const char *path, struct policy *policy)
 
 bool policy_from_file(const char *path, struct policy *policy, struct policy_error *error)
 {
-    // Not to wait for a FIFO's writer, and not to get a terminal.
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     bool parsed;
+    int fd;
 
     policy_init(policy);
-    if (fd < 0)
-        return fail_system(error, "open the policy");
-    parsed = check_file(fd, error) && parse_file(fd, policy, error);
+    if (!policy_place_open(path, &fd, error))
+        return false;
+    parsed = parse_file(fd, policy, error);
     close(fd);
     if (parsed)
         keep_source(path, policy);

@@ -9,7 +9,7 @@
 #include "host/policy_error.h"
 #include "sandbox/policy.h"
 
-// Refuses what is no regular file and what group or others may write. `path` becomes the policy's
-// source.
+// Refuses what is no regular file and what somebody else may write or exchange (policy_place.h).
+// `path` becomes the policy's source.
 MUST_CHECK bool policy_from_file(const char *path, struct policy *policy,
                                  struct policy_error *error);

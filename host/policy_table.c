@@ -107,7 +107,14 @@ static void print_limits(void)
         "At most %d KiB of UTF-8 without a byte order mark; %d levels; %d values and keys. "
         "Refused:\n"
         "tabs, control and invisible characters, anchors, aliases, tags, merge keys, directives,\n"
-        "quoted keys, a second document, and a file that its group or others may write.\n",
+        "quoted keys, a second document.\n"
+        "\n"
+        "The file, the folder that it is in and symbolic links to it belong to root or to the "
+        "user of the\n"
+        "process, and neither their group nor others may write them (but for folders with the "
+        "sticky\n"
+        "bit). An application that has reasons to read a policy from elsewhere reads it itself: "
+        "`pnf_load_bytes`.\n",
         POLICY_SOURCE_BYTES_MAX / 1024, POLICY_DEPTH_MAX, POLICY_EVENTS_MAX);
 }
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,9 +14,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+enum { REWRITTEN_BYTES = 256 * 1024 };
 
 // Of "abc", from FIPS 180-4.
 static const uint8_t abc_sha256[POLICY_SHA256_SIZE] = {
@@ -123,6 +128,88 @@ static void module_with_another_hash_than_the_pin_is_denied_with_the_line(void *
     module_close(&module);
 }
 
+static void module_that_others_write_is_held_against_the_pin_as_copied(void **state)
+{
+    static struct policy policy;
+    char path[] = "/tmp/pinfold-module-XXXXXX";
+    struct module module;
+    struct error_text error;
+    char bytes[8];
+
+    (void)state;
+    error_text_init(&error);
+    policy_init(&policy);
+    policy.pinned = 1;
+    memcpy(policy.sha256, abc_sha256, sizeof abc_sha256);
+    close(mkstemp(path));
+    write_file(path, "abc");
+    assert_int_equal(chmod(path, 0666), 0);
+    assert_true(module_open(path, &module, &error));
+    assert_int_equal(truncate(path, 1), 0);
+    assert_true(module_check_pin(&module, &policy, &error));
+    assert_int_equal(pread(module.fd, bytes, sizeof bytes, 0), 3);
+    assert_memory_equal(bytes, "abc", 3);
+    module_close(&module);
+    assert_true(module_open(path, &module, &error));
+    assert_false(module_check_pin(&module, &policy, &error));
+    unlink(path);
+    module_close(&module);
+}
+
+// Writes one of two texts over the other, again and again, without and with another length.
+static void rewrite_for_ever(const char *path)
+{
+    static char text[REWRITTEN_BYTES];
+    int file = open(path, O_WRONLY);
+
+    for (unsigned round = 0; file >= 0; round++) {
+        memset(text, 'a' + (int)(round % 2), sizeof text);
+        if (pwrite(file, text, sizeof text, 0) < 0 ||
+            (round % 3 == 0 && ftruncate(file, (off_t)sizeof text / 2)))
+            break;
+    }
+    _exit(1);
+}
+
+static void assert_hash_of_copy(const struct module *module)
+{
+    uint8_t sha256[POLICY_SHA256_SIZE];
+    void *bytes;
+
+    assert_int_equal(lseek(module->fd, 0, SEEK_END), module->size);
+    if (module->size == 0)
+        return;
+    bytes = mmap(NULL, module->size, PROT_READ, MAP_SHARED, module->fd, 0);
+    assert_ptr_not_equal(bytes, MAP_FAILED);
+    crypto_hash_sha256(sha256, bytes, module->size);
+    assert_memory_equal(sha256, module->sha256, sizeof sha256);
+    munmap(bytes, module->size);
+}
+
+static void module_has_the_hash_of_its_copy_while_the_file_changes(void **state)
+{
+    char path[] = "/tmp/pinfold-module-XXXXXX";
+    struct error_text error;
+    struct module module;
+    pid_t child;
+
+    (void)state;
+    error_text_init(&error);
+    close(mkstemp(path));
+    assert_int_equal(truncate(path, REWRITTEN_BYTES), 0);
+    child = fork();
+    if (child == 0)
+        rewrite_for_ever(path);
+    for (unsigned round = 0; round < 200; round++) {
+        assert_true(module_open(path, &module, &error));
+        assert_hash_of_copy(&module);
+        module_close(&module);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +217,8 @@ int main(void)
         cmocka_unit_test(module_seals_what_it_hands_out),
         cmocka_unit_test(module_refuses_what_is_no_regular_file),
         cmocka_unit_test(module_does_not_wait_for_the_writer_of_a_pipe),
+        cmocka_unit_test(module_that_others_write_is_held_against_the_pin_as_copied),
+        cmocka_unit_test(module_has_the_hash_of_its_copy_while_the_file_changes),
         cmocka_unit_test(module_with_another_hash_than_the_pin_is_denied_with_the_line),
     };
 
