@@ -75,6 +75,7 @@ missing_packages() {
     lacks_package wasi-libc
     if [ "$mode" = full ]; then
         lacks_command clang-14 clang-14
+        lacks_command g++ g++
     fi
 }
 

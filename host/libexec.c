@@ -11,6 +11,9 @@
 #ifndef PINFOLD_LIBEXECDIR
 #define PINFOLD_LIBEXECDIR "/usr/local/libexec/pinfold"
 #endif
+#ifndef PINFOLD_LIBEXEC_FROM_LIBRARY
+#define PINFOLD_LIBEXEC_FROM_LIBRARY "../libexec/pinfold"
+#endif
 
 // False if the folder does not have both.
 static bool try_folder(const char *folder, size_t length, struct libexec *libexec)
@@ -23,16 +26,27 @@ static bool try_folder(const char *folder, size_t length, struct libexec *libexe
            access(libexec->launcher, X_OK) == 0 && access(libexec->worker, X_OK) == 0;
 }
 
-static bool try_beside(struct libexec *libexec)
+// Beside the library, as in a build; else where they are from there when installed, so that what is
+// installed may be moved as a whole.
+static bool try_library(struct libexec *libexec)
 {
     static const char anchor;
+    char folder[PATH_MAX];
     const char *slash;
     Dl_info library;
+    int length;
 
     if (dladdr(&anchor, &library) == 0 || !library.dli_fname)
         return false;
     slash = strrchr(library.dli_fname, '/');
-    return slash && try_folder(library.dli_fname, (size_t)(slash - library.dli_fname), libexec);
+    if (!slash)
+        return false;
+    length = (int)(slash - library.dli_fname);
+    if (try_folder(library.dli_fname, (size_t)length, libexec))
+        return true;
+    length = snprintf(folder, sizeof folder, "%.*s/" PINFOLD_LIBEXEC_FROM_LIBRARY, length,
+                      library.dli_fname);
+    return length > 0 && length < PATH_MAX && try_folder(folder, (size_t)length, libexec);
 }
 
 bool libexec_find(const char *folder, struct libexec *libexec, struct error_text *error)
@@ -46,7 +60,7 @@ bool libexec_find(const char *folder, struct libexec *libexec, struct error_text
                               "cannot open a host: there are no executable pinfold-launcher and "
                               "pinfold-worker in %s, which %s names",
                               asked, folder ? "the option libexec" : "PINFOLD_LIBEXEC");
-    if (try_beside(libexec) || try_folder(PINFOLD_LIBEXECDIR, strlen(PINFOLD_LIBEXECDIR), libexec))
+    if (try_library(libexec) || try_folder(PINFOLD_LIBEXECDIR, strlen(PINFOLD_LIBEXECDIR), libexec))
         return true;
     return error_text_set(error, PNF_SYSTEM,
                           "cannot open a host: pinfold-launcher and pinfold-worker are neither "

@@ -14,5 +14,6 @@ struct libexec {
 };
 
 // In `folder`, unless it is NULL; else where PINFOLD_LIBEXEC says (which a setuid program does not
-// listen to), else beside this library, else where they are installed. Error: PNF_SYSTEM.
+// listen to), else beside this library, else where they are installed, from the library or by the
+// path. Error: PNF_SYSTEM.
 MUST_CHECK bool libexec_find(const char *folder, struct libexec *libexec, struct error_text *error);
