@@ -76,6 +76,9 @@ missing_packages() {
     if [ "$mode" = full ]; then
         lacks_command clang-14 clang-14
         lacks_command g++ g++
+        # Debian's own: another rustc on PATH may not have the target.
+        lacks_package rustc
+        lacks_package libstd-rust-dev-wasm32
     fi
 }
 
