@@ -202,6 +202,22 @@ static bool classify_signal(struct session *session, int number, struct error_te
     return session_ended(session, PNF_CRASHED, error, "its worker crashed (signal %d)", number);
 }
 
+// The plugin had ended before its worker did, in a call that is inside of this one: it is the same
+// end. Without one it was pnf_cancel or the like.
+static bool classify_killed(struct session *session, struct error_text *error)
+{
+    char text[SESSION_END_TEXT_SIZE];
+    pnf_status end;
+
+    pthread_mutex_lock(&session->lock);
+    end = session->end;
+    memcpy(text, session->end_text, sizeof text);
+    pthread_mutex_unlock(&session->lock);
+    if (end == PNF_OK)
+        return session_ended(session, PNF_CANCELLED, error, "its worker was ended");
+    return error_text_set(error, end, "plugin '%s': %s", session->setup.name, text);
+}
+
 // The worker is gone: why?
 static bool classify_end(struct session *session, struct error_text *error)
 {
@@ -211,7 +227,7 @@ static bool classify_end(struct session *session, struct error_text *error)
     if (session_stop_of(session) != SESSION_STOP_NONE)
         return session_stopped(session, error);
     if (session->killed)
-        return session_ended(session, PNF_CANCELLED, error, "its worker was ended");
+        return classify_killed(session, error);
     if (!session->setup.wait_end(session->setup.context, END_TIMEOUT_MS, &end, &status))
         return session_ended(session, PNF_CRASHED, error, "its worker is gone, nobody knows why");
     if (end == LAUNCHER_END_LOST)
