@@ -13,12 +13,15 @@ logs=build/logs
 spec=${PINFOLD_SPEC:-../shared/spec}
 spec_folders='core bulk-memory'
 fuzz_seconds=5
+# For how long hostile workers attack each state of a host that a sanitizer watches.
+hostile_ms=300
 passed=0
 failed=0
 skipped=0
 
 if [ "$mode" = full ]; then
     fuzz_seconds=${PINFOLD_FUZZ_SECONDS:-60}
+    hostile_ms=${PINFOLD_HOSTILE_MS:-60000}
 elif [ "$mode" != quick ]; then
     echo "usage: $0 [full]" >&2
     exit 2
@@ -124,6 +127,20 @@ print(*counts)
 END
 }
 
+# watched NAME COMMAND...: a sanitizer cannot be linked into workers, so a host that is watched by
+# one uses those of the default variant.
+watched() {
+    watched_name=$1
+    shift
+    case $watched_name in
+    clang-sanitized | clang-tsan)
+        PINFOLD_TEST_WORKERS=$PWD/build PINFOLD_HOSTILE_MS=$hostile_ms "$@"
+        ;;
+    *-sanitized) PINFOLD_TEST_WORKERS=$PWD/build "$@" ;;
+    *) "$@" ;;
+    esac
+}
+
 # meson_tests NAME FOLDER ARGUMENT...: runs and counts them.
 meson_tests() {
     tests_name=$1
@@ -131,7 +148,8 @@ meson_tests() {
     shift 2
     tests_status=0
     rm -f "$tests_folder/meson-logs/testlog.junit.xml"
-    stage "$tests_name-tests" meson test -C "$tests_folder" --no-rebuild --print-errorlogs "$@" || {
+    stage "$tests_name-tests" watched "$tests_name" \
+        meson test -C "$tests_folder" --no-rebuild --print-errorlogs "$@" || {
         tests_status=1
         # meson keeps what a unit test says about its failure to itself.
         grep -A 4 '^not ok' "$tests_folder/meson-logs/testlog.txt" | sed 's/^/    /' || true
@@ -216,6 +234,28 @@ variant() {
     fi
 }
 
+# What involves threads of the host. Nothing of the engine, which has none and is slow to compile.
+thread_tests='e2e e2e/hostile host/session sandbox/channel sandbox/channel_wait'
+thread_targets='examples/hello plugins/greet.wasm tests/e2e/trouble.wasm tests/e2e/e2e
+    tests/e2e/e2e_hostile tests/unit/unit_host_session
+    tests/unit/unit_sandbox_channel tests/unit/unit_sandbox_channel_wait'
+
+# thread_variant NAME COMPILER OPTION...: builds and tests those alone.
+thread_variant() {
+    variant_name=$1
+    variant_compiler=$2
+    variant_folder=$(folder_of "$1")
+    shift 2
+    # Unquoted: lists of words.
+    # shellcheck disable=SC2086
+    if stage "$variant_name-setup" configure "$variant_folder" "$variant_compiler" "$@" &&
+        stage "$variant_name-build" ninja -C "$variant_folder" $thread_targets; then
+        meson_tests "$variant_name" "$variant_folder" $thread_tests
+    else
+        count 0 1 0
+    fi
+}
+
 # --- fuzzing -------------------------------------------------------------------------------------
 
 # fuzz_target PROGRAM CORPUS SECONDS: seeds are copied, since libFuzzer adds to its first folder.
@@ -261,6 +301,7 @@ quick_matrix() {
     # shellcheck disable=SC2086
     variant clang-sanitized clang-19 all $sanitizers -Dfuzz=true
     fuzz build/variants/clang-sanitized
+    thread_variant clang-tsan clang-19 -Db_sanitize=thread -Db_lundef=false -Doptimization=1
 }
 
 full_matrix() {

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 #include <pinfold.h>
 
-enum { FILE_SIZE_MAX = 1024 * 1024 };
+#include "tests/e2e/fixture.h"
 
 #define POLICY "pinfold: 1\n"
 #define GRANTS "host_functions:\n  - app.fail\n  - app.again\n"
@@ -34,53 +34,6 @@ static const uint8_t starter[] = {
 static const uint8_t large[] = {
     0x00, 'a', 's', 'm', 0x01, 0x00, 0x00, 0x00, 0x05, 0x04, 0x01, 0x00, 0xe8, 0x07,
 };
-
-static char folder[64]; // of this test's own files
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/pinfold-e2e-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
-
-static const char *in_folder(const char *name)
-{
-    static char paths[4][PATH_MAX];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, PATH_MAX, "%s/%s", folder, name);
-    return path;
-}
-
-// Puts a file there under a name; a copy of nothing.
-static void provide(const char *file, const char *name)
-{
-    const char *path = in_folder(name);
-
-    unlink(path);
-    assert_int_equal(symlink(file, path), 0);
-}
-
-static pnf_host *open_host(const char *libexec)
-{
-    pnf_options options = {.libexec = libexec};
-    pnf_host *host;
-
-    if (pnf_host_open(&options, &host) != PNF_OK)
-        fail_msg("%s", pnf_error_text());
-    return host;
-}
 
 static void app_fail(pnf_context *context)
 {
@@ -98,7 +51,11 @@ static int32_t app_again(pnf_context *context, int32_t depth)
 
 static pnf_host *open_good_host(void)
 {
-    pnf_host *host = open_host(PINFOLD_BUILD);
+    char libexec[PATH_MAX];
+    pnf_host *host;
+
+    snprintf(libexec, sizeof libexec, "%s", fixture_program(""));
+    host = fixture_open_host(libexec);
 
     pnf_host_function(host, "app.fail(@ctx)", PNF_NATIVE(app_fail), NULL);
     pnf_host_function(host, "app.again(@ctx, depth: i32) -> i32", PNF_NATIVE(app_again), NULL);
@@ -107,14 +64,10 @@ static pnf_host *open_good_host(void)
 
 static pnf_plugin *load_trouble(pnf_host *host, const char *policy)
 {
-    static uint8_t bytes[FILE_SIZE_MAX];
-    FILE *file = fopen(PINFOLD_TROUBLE, "rb");
     pnf_plugin *plugin;
     size_t size;
+    const uint8_t *bytes = fixture_read(PINFOLD_TROUBLE, &size);
 
-    assert_non_null(file);
-    size = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
     if (pnf_load_bytes(host, "trouble", bytes, size, policy, strlen(policy), &plugin) != PNF_OK)
         fail_msg("%s", pnf_error_text());
     return plugin;
@@ -131,15 +84,15 @@ static void expect(pnf_status got, pnf_status status, const char *words)
 
 static void hello_prints_the_greeting(void **state)
 {
-    char command[2 * PATH_MAX + 64];
+    char command[4 * PATH_MAX];
     char line[256];
     FILE *output;
 
     (void)state;
-    provide(PINFOLD_GREET_WASM, "greet.wasm");
+    fixture_provide(PINFOLD_GREET_WASM, "greet.wasm");
     // A copy: the sources may be where a group may write.
-    snprintf(command, sizeof command, "cd %s && umask 022 && cp %s . && %s 2>&1", folder,
-             PINFOLD_GREET_YAML, PINFOLD_HELLO);
+    snprintf(command, sizeof command, "cd %s && umask 022 && cp %s . && PINFOLD_LIBEXEC=%s %s 2>&1",
+             fixture_in_folder(""), PINFOLD_GREET_YAML, fixture_program(""), PINFOLD_HELLO);
     output = popen(command, "r");
     assert_non_null(output);
     assert_non_null(fgets(line, sizeof line, output));
@@ -372,19 +325,13 @@ static void memory_ends_where_the_policy_says(void **state)
     pnf_host_close(host);
 }
 
-static void provide_worker(const char *worker)
-{
-    provide(PINFOLD_LAUNCHER, "pinfold-launcher");
-    provide(worker, "pinfold-worker");
-}
-
 static void expect_bad_worker(const char *worker, pnf_status status, const char *words)
 {
     pnf_host *host;
     pnf_plugin *plugin;
 
-    provide_worker(worker);
-    host = open_host(folder);
+    fixture_provide_worker(fixture_program(worker));
+    host = fixture_open_host(fixture_in_folder(""));
     expect(pnf_load(host, PINFOLD_GREET_WASM, NULL, &plugin), status, words);
     pnf_host_close(host);
 }
@@ -392,9 +339,9 @@ static void expect_bad_worker(const char *worker, pnf_status status, const char 
 static void workers_that_go_wrong_have_their_own_status(void **state)
 {
     (void)state;
-    expect_bad_worker(PINFOLD_WORKER_VIOLATE, PNF_VIOLATION, "SIGSYS");
-    expect_bad_worker(PINFOLD_WORKER_CRASH, PNF_CRASHED, "assertion of the test");
-    expect_bad_worker(PINFOLD_WORKER_FORGE, PNF_VIOLATION, "not legal in this state");
+    expect_bad_worker("tests/e2e/worker-violate", PNF_VIOLATION, "SIGSYS");
+    expect_bad_worker("tests/e2e/worker-crash", PNF_CRASHED, "assertion of the test");
+    expect_bad_worker("tests/e2e/worker-forge", PNF_VIOLATION, "not legal in this state");
 }
 
 static void missing_programs_are_named(void **state)
@@ -427,5 +374,7 @@ int main(void)
         cmocka_unit_test(missing_programs_are_named),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    if (!fixture_has_programs())
+        return 0;
+    return cmocka_run_group_tests(tests, fixture_make_folder, fixture_remove_folder);
 }

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A worker that follows the protocol into a state, and then attacks its host from there with
+// everything that it shares with it. See hostile.h.
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sandbox/report.h"
+#include "sandbox/session.h"
+#include "sandbox/wasm/trap.h"
+#include "sandbox/worker.h"
+#include "tests/e2e/hostile.h"
+
+enum { REPORT_ROOM = 256 * 1024, WANDER_MAX = 64, NS_PER_MS = 1000000 };
+
+static struct channel channel;
+static struct hostile_order order;
+static uint8_t report[REPORT_ROOM];
+static uint64_t seed;
+
+static void need(bool condition, const char *what)
+{
+    if (!condition)
+        worker_crash(what);
+}
+
+static uint64_t next_random(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static void store(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+// Whoever sleeps in the host looks at what there is.
+static void wake(void)
+{
+    syscall(SYS_futex, &channel.memory->bells[MESSAGE_TO_HOST].sequence, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+static void sleep_ms(uint64_t ms)
+{
+    static uint32_t word;
+    const struct timespec limit = {.tv_sec = (time_t)(ms / 1000),
+                                   .tv_nsec = (long)(ms % 1000) * NS_PER_MS};
+
+    syscall(SYS_futex, &word, FUTEX_WAIT, 0, &limit);
+}
+
+// --- playing by the rules ------------------------------------------------------------------------
+
+static void send(enum message_kind kind, uint32_t count, const uint64_t *words)
+{
+    struct message message = {.kind = kind, .count = count};
+
+    if (count > 0)
+        memcpy(message.words, words, count * sizeof *words);
+    need(channel_send(&channel, &message) == CHANNEL_OK, "the worker may not send");
+}
+
+static enum message_kind receive(void)
+{
+    struct message message;
+
+    need(channel_receive(&channel, &message, CHANNEL_FOREVER) == CHANNEL_OK,
+         "the host broke a rule");
+    return message.kind;
+}
+
+// A frame of words and no blocks; returns its length.
+static uint64_t put_frame(uint32_t count, const uint64_t *words)
+{
+    uint8_t bytes[512] = {0};
+    struct report_frame frame;
+
+    report_frame_layout(0, count, &frame);
+    report_put_frame(bytes, &frame, NULL, NULL, words);
+    need(channel_arena_write(&channel, 0, bytes, frame.blocks_at), "a frame is too long");
+    return report_frame_bytes(&frame, 0);
+}
+
+static struct report_text text_of(const char *text)
+{
+    return (struct report_text){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
+static size_t make_report(void)
+{
+    static const uint8_t i32[2] = {PLAN_CORE_I32, PLAN_CORE_I32};
+    struct report_writer writer = {.bytes = report, .size = sizeof report};
+    struct report_head head = {.counts = {[REPORT_IMPORT] = order.imports, [REPORT_EXPORT] = 1}};
+    struct report_item item = {.part = REPORT_IMPORT, .kind = REPORT_FUNCTION, .types = i32};
+
+    report_put_head(&writer, &head);
+    for (uint32_t i = 0; i < order.imports; i++) {
+        item.module = text_of("app");
+        item.name = text_of(i == 0 ? "again" : "pause");
+        item.parameter_count = item.result_count = i == 0;
+        report_put_item(&writer, &item);
+    }
+    item = (struct report_item){
+        .part = REPORT_EXPORT, .kind = REPORT_FUNCTION, .result_count = 1, .types = i32};
+    item.name = text_of("run");
+    report_put_item(&writer, &item);
+    need(writer.length <= sizeof report, "the report is too long");
+    return writer.length;
+}
+
+// --- random attacks ------------------------------------------------------------------------------
+
+static _Noreturn void be_silent(void)
+{
+    for (;;)
+        sleep_ms(1000);
+}
+
+static _Noreturn void make_noise(void)
+{
+    uint64_t *words = (uint64_t *)(void *)channel.memory;
+
+    for (;;) {
+        for (int i = 0; i < 4096; i++)
+            store(&words[next_random() % (sizeof *channel.memory / sizeof *words)], next_random());
+        wake();
+    }
+}
+
+static _Noreturn void make_quiet_noise(void)
+{
+    uint64_t *words = (uint64_t *)(void *)channel.memory;
+    size_t first = offsetof(struct channel_memory, slots) / sizeof *words;
+
+    for (;;)
+        store(&words[first + next_random() % (sizeof *channel.memory / sizeof *words - first)],
+              next_random());
+}
+
+// Numbers that are nearly right.
+static uint64_t next_near(void)
+{
+    static const uint64_t limits[] = {MESSAGE_ARENA_SIZE, UINT32_MAX, 1ull << 31, 1ull << 32,
+                                      UINT64_MAX};
+    uint64_t which = next_random() % 8;
+
+    if (which < 4)
+        return channel.sent + next_random() % 4;
+    if (which < 6)
+        return next_random() % (MESSAGE_KIND_COUNT + 1);
+    return which == 6 ? limits[next_random() % 5] + next_random() % 2 : next_random();
+}
+
+static _Noreturn void change_control(void)
+{
+    uint64_t *words = (uint64_t *)(void *)channel.memory;
+    size_t count = offsetof(struct channel_memory, crash_length) / sizeof *words;
+
+    for (;;) {
+        for (int i = 0; i < 32; i++)
+            store(&words[next_random() % count], next_near());
+        wake();
+    }
+}
+
+static void scatter_in_arena(void)
+{
+    uint64_t *words = channel.memory->arenas[MESSAGE_TO_HOST].words;
+
+    for (int i = 0; i < 32; i++)
+        store(&words[next_random() % 64], next_random() % 2 ? next_near() : next_random() % 256);
+}
+
+static _Noreturn void wander(void)
+{
+    struct message message;
+
+    for (uint64_t left = next_random() % WANDER_MAX; left > 0; left--) {
+        message = (struct message){.kind = (enum message_kind)(next_random() % MESSAGE_KIND_COUNT),
+                                   .count = (uint32_t)(next_random() % (MESSAGE_WORDS_MAX + 1))};
+        scatter_in_arena();
+        for (uint32_t i = 0; i < message.count; i++)
+            message.words[i] = next_random() % 2 ? next_random() % 64 : next_near();
+        if (channel_send(&channel, &message) == CHANNEL_OK &&
+            channel.session.state != MESSAGE_STATE_ENDED &&
+            channel_receive(&channel, &message, CHANNEL_FOREVER) != CHANNEL_OK)
+            break;
+    }
+    make_noise();
+}
+
+// A result that is right, whose words are then right and wrong in turn.
+static _Noreturn void flip(void)
+{
+    const uint64_t words[1] = {HOSTILE_RESULT};
+    struct message_slot *slot = &channel.memory->slots[MESSAGE_TO_HOST].slot;
+    uint64_t length = put_frame(1, words);
+
+    send(MESSAGE_CALL_RESULT, 1, &length);
+    for (;;) {
+        uint64_t wrong = next_near();
+
+        store(&slot->kind, next_random() % (MESSAGE_KIND_COUNT + 1));
+        store(&slot->words[0], wrong);
+        store(&slot->count, wrong);
+        store(&channel.memory->arenas[MESSAGE_TO_HOST].words[0], wrong);
+        store(&channel.memory->arenas[MESSAGE_TO_HOST].words[0], 1);
+        store(&slot->count, 1);
+        store(&slot->words[0], length);
+        store(&slot->kind, MESSAGE_CALL_RESULT);
+    }
+}
+
+// --- attacks by a rule ---------------------------------------------------------------------------
+
+static _Noreturn void forge(bool rings)
+{
+    struct message_slot *slot = &channel.memory->slots[MESSAGE_TO_HOST].slot;
+    uint64_t sequence = channel.sent + 1;
+
+    if (order.frame_length > 0)
+        need(channel_arena_write(&channel, 0, order.frame, order.frame_length), "frame");
+    order.slot.depth += channel.session.depth;
+    order.slot.sequence += sequence;
+    for (size_t i = 0; i < sizeof *slot / sizeof slot->sequence; i++)
+        store((uint64_t *)slot + i, ((const uint64_t *)&order.slot)[i]);
+    if (rings)
+        channel_ring(&channel.memory->bells[MESSAGE_TO_HOST],
+                     (uint32_t)(sequence + order.bell) & CHANNEL_BELL_MASK);
+    be_silent();
+}
+
+// One byte of output after the other, each in good time.
+static _Noreturn void dawdle(void)
+{
+    for (;;) {
+        sleep_ms(order.number);
+        send(MESSAGE_OUTPUT, 2, (const uint64_t[]){1, STDOUT_FILENO});
+        receive();
+    }
+}
+
+static _Noreturn void toggle(bool calls)
+{
+    for (;;) {
+        for (int direction = 0; direction < MESSAGE_DIRECTION_COUNT; direction++) {
+            uint32_t *sleeping = &channel.memory->bells[direction].sleeping;
+
+            __atomic_store_n(sleeping, !*(volatile uint32_t *)sleeping, __ATOMIC_SEQ_CST);
+        }
+        if (calls)
+            wake();
+    }
+}
+
+static _Noreturn void fault(void)
+{
+    volatile int *volatile nowhere = NULL;
+
+    for (;;)
+        *nowhere = 1;
+}
+
+static void act(void)
+{
+    switch ((enum hostile_act)order.act) {
+    case HOSTILE_NOISE:
+        make_noise();
+    case HOSTILE_QUIET:
+        make_quiet_noise();
+    case HOSTILE_CONTROL:
+        change_control();
+    case HOSTILE_WANDER:
+        wander();
+    case HOSTILE_FLIP:
+        flip();
+    case HOSTILE_EXIT:
+        _exit(0);
+    case HOSTILE_FAULT:
+        fault();
+    case HOSTILE_FORGE:
+        forge(true);
+    case HOSTILE_LATE:
+        forge(false);
+    case HOSTILE_LORIS:
+        dawdle();
+    case HOSTILE_TOGGLE:
+        toggle(false);
+    case HOSTILE_WAKE:
+        toggle(true);
+    case HOSTILE_HONEST:
+        return;
+    case HOSTILE_SILENCE:
+    case HOSTILE_ACTS:
+        break;
+    }
+    be_silent();
+}
+
+// --- the way there -------------------------------------------------------------------------------
+
+static void reach(enum hostile_place place)
+{
+    if (order.place == place)
+        act();
+}
+
+static void send_report(void)
+{
+    size_t length = make_report();
+    size_t at = 0;
+
+    for (; length - at > MESSAGE_ARENA_SIZE; at += MESSAGE_ARENA_SIZE) {
+        need(channel_arena_write(&channel, 0, report + at, MESSAGE_ARENA_SIZE), "part");
+        send(MESSAGE_PART, 1, (const uint64_t[]){MESSAGE_ARENA_SIZE});
+        reach(HOSTILE_PART);
+        need(receive() == MESSAGE_TAKEN, "TAKEN was expected");
+    }
+    need(channel_arena_write(&channel, 0, report + at, length - at), "report");
+    send(MESSAGE_MODULE_REPORT, 3, (const uint64_t[]){length - at, order.imports, 1});
+}
+
+static void receive_link(void)
+{
+    while (receive() == MESSAGE_PART) {
+        reach(HOSTILE_LINK_PART);
+        send(MESSAGE_TAKEN, 1, (const uint64_t[]){MESSAGE_ARENA_SIZE});
+    }
+}
+
+static void load(void)
+{
+    reach(HOSTILE_CREATED);
+    send(MESSAGE_CONFINED, 1, (const uint64_t[]){MESSAGE_PROTOCOL});
+    reach(HOSTILE_CONFINED);
+    need(receive() == MESSAGE_START, "START was expected");
+    reach(HOSTILE_LOADING);
+    send_report();
+    reach(HOSTILE_LINKING);
+    receive_link();
+    reach(HOSTILE_STARTING);
+    if (order.place == HOSTILE_START_IMPORT) {
+        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), 1});
+        reach(HOSTILE_START_IMPORT);
+        need(receive() == MESSAGE_HOST_CALL_RESULT, "a result was expected");
+    }
+    send(MESSAGE_LOADED, 0, NULL);
+    reach(HOSTILE_READY);
+}
+
+static void call_host(void)
+{
+    const uint64_t depth[1] = {1};
+
+    if (order.place == HOSTILE_OUTPUT) {
+        send(MESSAGE_OUTPUT, 2, (const uint64_t[]){8, STDOUT_FILENO});
+        reach(HOSTILE_OUTPUT);
+        receive();
+    }
+    if (order.place == HOSTILE_IMPORT) {
+        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), 1});
+        reach(HOSTILE_IMPORT);
+        receive();
+    }
+    if (order.place == HOSTILE_NESTED && channel.session.depth == 1) {
+        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(1, depth), 0});
+        need(receive() == MESSAGE_CALL, "a call was expected");
+        reach(HOSTILE_NESTED);
+    }
+}
+
+static void answer(void)
+{
+    const uint64_t words[1] = {HOSTILE_RESULT};
+
+    send(MESSAGE_CALL_RESULT, 1, (const uint64_t[]){put_frame(1, words)});
+}
+
+static _Noreturn void serve(void)
+{
+    for (;;) {
+        need(receive() == MESSAGE_CALL, "a call was expected");
+        reach(HOSTILE_RUNNING);
+        call_host();
+        if (channel.session.depth > 1) {
+            answer();
+            receive();
+        }
+        answer();
+        reach(HOSTILE_RETURNED);
+    }
+}
+
+static int be_hostile(struct worker *worker)
+{
+    channel = (struct channel){.memory = (struct channel_memory *)(void *)worker->control,
+                               .fd = -1,
+                               .side = CHANNEL_WORKER};
+    channel_patience_init(&channel.patience, false);
+    seed = order.seed | 1;
+    load();
+    serve();
+}
+
+static int body(struct worker *worker)
+{
+    uint64_t size;
+    const void *bytes;
+
+    memcpy(&size, worker->options.payload, sizeof size);
+    bytes = size < sizeof order ? MAP_FAILED
+                                : mmap(NULL, size, PROT_READ, MAP_PRIVATE, START_SLOT_MODULE, 0);
+    if (bytes != MAP_FAILED)
+        memcpy(&order, bytes, sizeof order);
+    return order.magic == HOSTILE_MAGIC ? be_hostile(worker) : session_body(worker);
+}
+
+static bool prepare(struct worker *worker, struct error *error)
+{
+    (void)worker;
+    return trap_install(error) && trap_install_interrupt(SIGUSR1, error);
+}
+
+int main(void)
+{
+    static const struct worker_options options = {.prepare = prepare};
+
+    worker_run(&options, body);
+}
