@@ -60,8 +60,7 @@ static bool take_error(struct session *session, const struct message *message, c
     if (message->words[1] == ERROR_NONE || message->words[1] >= ERROR_CODE_COUNT)
         return session_violated(session, "an error that is none", error);
     status = error_text_status((enum error_code)message->words[1]);
-    // Nothing is linked yet: it is the version of the guest interface that does not fit.
-    if (session->preparing && status == PNF_UNLINKABLE)
+    if (message->words[1] == ERROR_UNSUPPORTED_ABI)
         status = PNF_ABI;
     if (error->status == PNF_OK)
         error->offset = message->words[3];

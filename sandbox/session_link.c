@@ -56,8 +56,8 @@ static bool check_abi(const struct module *module, struct error *error)
         if (reader.failed)
             return false;
         if (version < 1 || version > ABI_VERSION)
-            return error_set(error, ERROR_UNSUPPORTED_FEATURE, custom->offset,
-                             "guest ABI %u; this is Pinfold's %d", version, ABI_VERSION);
+            return error_set(error, ERROR_UNSUPPORTED_ABI, custom->offset, "%u; Pinfold has %d",
+                             version, ABI_VERSION);
     }
     return true;
 }

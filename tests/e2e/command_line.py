@@ -169,6 +169,13 @@ def a_module_that_is_none_is_told_with_the_place():
     expect(pinfold("run", write("bad.wasm", "nothing")), 121, "", ["magic header", "offset 0x0"])
 
 
+def a_module_for_a_later_guest_interface_is_told():
+    module = write("later.wasm", b"\0asm\1\0\0\0\0\x0d\x0bpinfold.abi\2")
+    got = pinfold("call", "--format", "json", module, "x")
+    error = json.loads(got[2])
+    assert got[0] == 121 and error["status"] == "ABI" and "guest interface: 2" in error["text"], got
+
+
 def a_function_that_the_host_does_not_offer_is_told():
     expect(pinfold("call", GREET, "greet"), 121, "", ["'log'", "'app'"])
 

@@ -137,7 +137,7 @@ static void a_module_for_a_later_abi_is_refused(void **state)
 
     (void)state;
     start_session_with(section, sizeof section - 1);
-    expect_error(ERROR_UNSUPPORTED_FEATURE);
+    expect_error(ERROR_UNSUPPORTED_ABI);
     join_session(true);
 }
 
