@@ -4,6 +4,7 @@
 // line is an application like any other: it reaches plugins through sdk/pinfold.h alone.
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -71,6 +72,9 @@ void cli_show(const void *bytes, size_t length);
 
 // Always with \xNN.
 void cli_show_safe(const void *bytes, size_t length);
+
+// Writes a line, or several with JSON_INDENT, to stdout, and gives the value up.
+void cli_print_json(json_t *value, size_t flags);
 
 // "64 KiB", "2 MiB", "100 bytes".
 const char *cli_size(unsigned long long bytes, char text[32]);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <ffi.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -305,9 +304,7 @@ static void print_result(const struct call *call)
     object = json_pack("{s:[]}", "results");
     if (kind != PLAN_NONE)
         json_array_append_new(json_object_get(object, "results"), json_of_result(call, word));
-    json_dumpf(object, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(object);
+    cli_print_json(object, JSON_COMPACT);
 }
 
 // --- the call ------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@
 // behind; what would stay with the process is tried in a child.
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -277,13 +276,12 @@ int cli_doctor(const struct cli_options *options)
     for (size_t i = 0; i < PROBES; i++)
         well = report(options, &probes[i], list) && well;
     well = report(options, &whole, list) && well;
-    if (options->json) {
-        json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-    } else {
+    if (!options->json)
         printf("%s\n", well ? "Plugins can be run here."
                             : "Plugins cannot be run here: see the lines that say NO.");
-    }
-    json_decref(list);
+    if (options->json)
+        cli_print_json(list, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    else
+        json_decref(list);
     return well ? 0 : CLI_FAILED;
 }

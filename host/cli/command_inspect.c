@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -186,9 +185,7 @@ static void print_json(const char *path, const pnf_module *module)
         json_object_set_new(object, parts[i], json_array());
     for (size_t i = 0; (item = pnf_module_item(module, i)) != NULL; i++)
         json_array_append_new(json_object_get(object, parts[item->part]), json_of_item(item));
-    json_dumpf(object, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(object);
+    cli_print_json(object, JSON_INDENT(2));
 }
 
 int cli_inspect(const struct cli_options *options)

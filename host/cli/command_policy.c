@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +19,7 @@ static void print_good(const struct cli_options *options, const char *path)
         return;
     }
     object = json_pack("{s:s, s:b}", "policy", path, "good", 1);
-    json_dumpf(object, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(object);
+    cli_print_json(object, JSON_COMPACT);
 }
 
 static int check(const struct cli_options *options, const char *path)
@@ -99,9 +96,7 @@ static void explain_json(const char *path, const struct policy *policy)
     for (uint32_t i = 0; i < policy->function_count; i++)
         json_array_append_new(json_object_get(object, "host_functions"),
                               json_string(policy_text(policy, policy->functions[i].name)));
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(object);
+    cli_print_json(object, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 }
 
 static int explain(const struct cli_options *options, const char *path)

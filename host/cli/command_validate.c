@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <jansson.h>
 #include <stdio.h>
 
 #include "host/cli/cli.h"
@@ -13,9 +12,7 @@ static void print_valid(const struct cli_options *options, const char *path)
         return;
     }
     object = json_pack("{s:s, s:b}", "module", path, "valid", 1);
-    json_dumpf(object, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(object);
+    cli_print_json(object, JSON_COMPACT);
 }
 
 // The first failure's status is the command's.

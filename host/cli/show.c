@@ -29,6 +29,13 @@ void cli_show(const void *bytes, size_t length)
         fwrite(bytes, 1, length, stdout);
 }
 
+void cli_print_json(json_t *value, size_t flags)
+{
+    json_dumpf(value, stdout, flags);
+    putchar('\n');
+    json_decref(value);
+}
+
 const char *cli_size(unsigned long long bytes, char text[32])
 {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
