@@ -70,7 +70,7 @@ int cli_exit_status(pnf_status status);
 // characters on a terminal, which obeys them.
 void cli_show(const void *bytes, size_t length);
 
-// Always with \xNN.
+// Always with \xNN, for newlines too.
 void cli_show_safe(const void *bytes, size_t length);
 
 // Writes a line, or several with JSON_INDENT, to stdout, and gives the value up.

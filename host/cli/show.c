@@ -1,30 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "host/cli/cli.h"
 
-void cli_show_safe(const void *bytes, size_t length)
+// With \xNN for control characters but those in `allowed`.
+static void show(const uint8_t *at, size_t length, const char *allowed)
 {
-    const uint8_t *at = bytes;
-
     for (size_t i = 0; i < length; i++) {
         // C1 control characters are two bytes in UTF-8, 0xC2 first.
         bool control = at[i] < ' ' || at[i] == 0x7F ||
                        (i > 0 && at[i - 1] == 0xC2 && at[i] >= 0x80 && at[i] < 0xA0);
 
-        if (control && at[i] != '\n' && at[i] != '\t')
+        if (control && (at[i] == 0 || !strchr(allowed, at[i])))
             printf("\\x%02X", at[i]);
         else
             putchar(at[i]);
     }
 }
 
+void cli_show_safe(const void *bytes, size_t length)
+{
+    show(bytes, length, "");
+}
+
 void cli_show(const void *bytes, size_t length)
 {
     if (isatty(STDOUT_FILENO))
-        cli_show_safe(bytes, length);
+        show(bytes, length, "\n\t");
     else if (length > 0)
         fwrite(bytes, 1, length, stdout);
 }
