@@ -6,18 +6,26 @@
 
 #include "host/cli/cli.h"
 
+// Of a control character, how many bytes it has: C1 ones are two in UTF-8. Else 0.
+static size_t control_length(const uint8_t *at, size_t left)
+{
+    if (at[0] < ' ' || at[0] == 0x7F)
+        return 1;
+    return at[0] == 0xC2 && left > 1 && at[1] >= 0x80 && at[1] < 0xA0 ? 2 : 0;
+}
+
 // With \xNN for control characters but those in `allowed`.
-static void show(const uint8_t *at, size_t length, const char *allowed)
+static void show(const uint8_t *bytes, size_t length, const char *allowed)
 {
     for (size_t i = 0; i < length; i++) {
-        // C1 control characters are two bytes in UTF-8, 0xC2 first.
-        bool control = at[i] < ' ' || at[i] == 0x7F ||
-                       (i > 0 && at[i - 1] == 0xC2 && at[i] >= 0x80 && at[i] < 0xA0);
+        size_t control = control_length(bytes + i, length - i);
 
-        if (control && (at[i] == 0 || !strchr(allowed, at[i])))
-            printf("\\x%02X", at[i]);
+        if (control == 0 || (bytes[i] != 0 && strchr(allowed, bytes[i])))
+            putchar(bytes[i]);
         else
-            putchar(at[i]);
+            printf("\\x%02X", bytes[i]);
+        if (control == 2)
+            printf("\\x%02X", bytes[++i]);
     }
 }
 
