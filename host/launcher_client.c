@@ -26,7 +26,7 @@ enum {
 };
 
 // clone, by the name that no sanitizer stands before: what they do around it is for children with
-// a memory of their own. For the same reason the children end by the system call itself.
+// a memory of their own. For the same reason the children make system calls and no others.
 int __clone(int (*function)(void *), void *stack, int flags, void *argument, ...);
 
 // What the children see of us, and leave for us: they share our memory until they exec.
@@ -88,9 +88,9 @@ static int become_launcher(void *argument)
     static char *const name[] = {title, NULL};
     struct birth *birth = argument;
 
-    if (dup2(birth->socket, START_LAUNCHER_SOCKET) >= 0 &&
-        dup2(birth->worker, START_LAUNCHER_WORKER) >= 0 &&
-        dup3(birth->launcher, START_LAUNCHER_SELF, O_CLOEXEC) >= 0 &&
+    if (syscall(SYS_dup3, birth->socket, START_LAUNCHER_SOCKET, 0) >= 0 &&
+        syscall(SYS_dup3, birth->worker, START_LAUNCHER_WORKER, 0) >= 0 &&
+        syscall(SYS_dup3, birth->launcher, START_LAUNCHER_SELF, O_CLOEXEC) >= 0 &&
         syscall(SYS_close_range, START_LAUNCHER_SELF + 1, ~0u, 0) == 0)
         syscall(SYS_execveat, START_LAUNCHER_SELF, "", name, nothing, AT_EMPTY_PATH);
     birth->error = errno;
