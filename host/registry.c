@@ -54,7 +54,7 @@ static bool parse(const char *text, bool import, struct signature *signature,
     if (!text)
         return error_text_set(error, PNF_USAGE, "cannot %s", what);
     if (!signature_parse(text, strlen(text), signature, &below))
-        return error_text_from(error, &below, what);
+        return error_text_set(error, PNF_USAGE, "cannot %s: %s", what, below.message);
     if (import == (signature->module[0] != '\0'))
         return true;
     return error_text_set(error, PNF_USAGE, "cannot %s: %s", what,

@@ -247,10 +247,9 @@ bool session_prepare(const struct session *session, const char *signature,
 
     if (!signature)
         return error_text_set(error, PNF_USAGE, "cannot call an export: no signature was given");
-    if (!signature_parse(signature, strlen(signature), &prepared->signature, &below)) {
-        snprintf(text, sizeof text, "call %s", policy_quote(quote, signature, strlen(signature)));
-        return error_text_from(error, &below, text);
-    }
+    if (!signature_parse(signature, strlen(signature), &prepared->signature, &below))
+        return error_text_set(error, PNF_USAGE, "cannot call %s: %s",
+                              policy_quote(quote, signature, strlen(signature)), below.message);
     error_text_name(error->export_name, prepared->signature.name, strlen(prepared->signature.name));
     if (prepared->signature.module[0] != '\0')
         return error_text_set(error, PNF_USAGE,
