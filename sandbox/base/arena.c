@@ -112,6 +112,21 @@ void arena_release(struct arena *arena, size_t mark)
     arena->used = mark;
 }
 
+void arena_shrink(struct arena *arena, size_t keep)
+{
+    size_t from = ALIGN_UP(arena->used, ARENA_GRANULE);
+    size_t least = keep < arena->reserved ? ALIGN_UP(keep, ARENA_GRANULE) : arena->reserved;
+
+    if (from < least)
+        from = least;
+    if (from >= arena->committed)
+        return;
+    // Whatever the kernel refuses: what stays committed is zero as before.
+    if (madvise(arena->base + from, arena->committed - from, MADV_DONTNEED) == 0 &&
+        mprotect(arena->base + from, arena->committed - from, PROT_NONE) == 0)
+        arena->committed = from;
+}
+
 void arena_finish(struct arena *arena)
 {
     if (arena == NULL || arena->base == NULL)

@@ -64,5 +64,9 @@ static inline size_t arena_mark(const struct arena *arena)
 // part is given back to the kernel, though it stays committed.
 void arena_release(struct arena *arena, size_t mark);
 
+// Gives what is not handed out back to the kernel, so that RLIMIT_DATA no longer counts it either,
+// but for the first `keep` bytes of the arena. It is committed again when needed.
+void arena_shrink(struct arena *arena, size_t keep);
+
 // Unmaps everything. Takes NULL, an arena of zeroes, and one that is already finished.
 void arena_finish(struct arena *arena);

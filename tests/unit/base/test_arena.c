@@ -288,6 +288,29 @@ static void release_of_a_large_part_returns_pages_and_clears_the_rest(void **sta
     arena_finish(&arena);
 }
 
+static void shrink_takes_back_all_but_what_is_handed_out_or_to_be_kept(void **state)
+{
+    struct arena arena = arena_of(16 * (size_t)MIB);
+    uint8_t *memory = arena_alloc(&arena, 12 * MIB, 1);
+
+    (void)state;
+    assert_non_null(memory);
+    memset(memory, 3, 12 * MIB);
+    arena_release(&arena, 2 * MIB + 1);
+    arena_shrink(&arena, 3 * MIB);
+    assert_int_equal(arena.committed, 3 * MIB);
+    assert_false(accessible(memory + 3 * MIB));
+    arena_shrink(&arena, 0);
+    assert_int_equal(arena.committed, 2 * MIB + ARENA_GRANULE);
+    arena_shrink(&arena, SIZE_MAX);
+    assert_int_equal(arena.committed, 2 * MIB + ARENA_GRANULE);
+    assert_int_equal(memory[2 * MIB], 3);
+    memory = arena_alloc(&arena, 12 * MIB, 1);
+    assert_non_null(memory);
+    assert_true(all_zero(memory, 12 * MIB));
+    arena_finish(&arena);
+}
+
 static void release_to_the_present_mark_changes_nothing(void **state)
 {
     struct arena arena = arena_of(MIB);
@@ -332,6 +355,7 @@ int main(void)
         cmocka_unit_test(commit_grows_one_array_in_place),
         cmocka_unit_test(release_clears_exactly_what_came_after_the_mark),
         cmocka_unit_test(release_of_a_large_part_returns_pages_and_clears_the_rest),
+        cmocka_unit_test(shrink_takes_back_all_but_what_is_handed_out_or_to_be_kept),
         cmocka_unit_test(release_to_the_present_mark_changes_nothing),
         cmocka_unit_test(finish_takes_null_and_zero_and_finished_arenas),
     };
