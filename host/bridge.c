@@ -194,8 +194,8 @@ static bool result_misfit(const struct plan_slot *slot, const char *what, struct
                      "the host function's parameter %u %s", slot->parameter + 1u, what);
 }
 
-// Finds the block that a function returned. A cstr as long as the return arena is too long, so its
-// NUL is not looked for any further.
+// Finds the block that a function returned. A cstr as long as all that may come back is too long,
+// so its NUL is not looked for any further.
 static bool take_result_block(const struct plan_slot *slot, const struct frame *frame,
                               size_t size_max, struct bridge_bytes *block, struct error *error)
 {
@@ -243,10 +243,10 @@ static bool take_scalar(const struct plan_slot *slot, const struct frame *frame,
 
 // Takes what the function returned into the words, and finds its blocks: one for each slot.
 static bool take_results(const struct bridge *bridge, struct bridge_exchange *exchange,
-                         const struct frame *frame, struct bridge_bytes *blocks,
-                         struct error *error)
+                         const struct frame *frame, struct error *error)
 {
     const struct plan_form *form = &bridge->wire.back;
+    struct bridge_bytes *blocks = exchange->return_blocks;
 
     for (size_t i = 0; i < form->slot_count; i++) {
         const struct plan_slot *slot = &form->slots[i];
@@ -266,29 +266,6 @@ static bool take_results(const struct bridge *bridge, struct bridge_exchange *ex
     return true;
 }
 
-static void put_blocks(const struct plan_form *form, const uint64_t *words, uint8_t *arena,
-                       const struct bridge_bytes *blocks)
-{
-    for (size_t i = 0; i < form->slot_count; i++) {
-        if (plan_kind_is_block(form->slots[i].kind))
-            plan_put_block(&form->slots[i], words, arena, blocks[i].data);
-    }
-}
-
-static bool return_results(const struct bridge *bridge, struct bridge_exchange *exchange,
-                           const struct frame *frame, struct error *error)
-{
-    struct bridge_bytes blocks[PLAN_PARAMETERS_MAX + 1];
-    const struct plan_form *form = &bridge->wire.back;
-
-    if (!take_results(bridge, exchange, frame, blocks, error) ||
-        !plan_place(form, exchange->return_words, exchange->return_size, &exchange->return_used,
-                    error))
-        return false;
-    put_blocks(form, exchange->return_words, exchange->return_arena, blocks);
-    return true;
-}
-
 bool bridge_call(const struct bridge *bridge, struct bridge_exchange *exchange, struct error *error)
 {
     struct frame frame = {.cell_count = 0};
@@ -305,7 +282,29 @@ bool bridge_call(const struct bridge *bridge, struct bridge_exchange *exchange, 
         call_by_thunk(bridge, &frame);
     else
         call_by_ffi(bridge, &frame);
-    return return_results(bridge, exchange, &frame, error);
+    return take_results(bridge, exchange, &frame, error) &&
+           plan_place(&bridge->wire.back, exchange->return_words, exchange->return_size,
+                      &exchange->return_used, error);
+}
+
+void bridge_put_blocks(const struct plan_form *form, const uint64_t *words,
+                       const struct bridge_bytes *blocks, uint8_t *arena)
+{
+    size_t end = 0;
+
+    for (size_t i = 0; i < form->slot_count; i++) {
+        const struct plan_slot *slot = &form->slots[i];
+        size_t offset = (size_t)words[slot->word];
+
+        if (!plan_kind_is_block(slot->kind))
+            continue;
+        memset(arena + end, 0, offset - end);
+        if (blocks[i].data)
+            plan_put_block(slot, words, arena, blocks[i].data);
+        else
+            memset(arena + offset, 0, blocks[i].length);
+        end = offset + blocks[i].length + (slot->kind == PLAN_CSTR);
+    }
 }
 
 // --- variadic calls of a plugin ------------------------------------------------------------------
@@ -391,7 +390,7 @@ static bool take_block_argument(const struct plan_parameter *parameter, size_t a
 }
 
 // Takes everything off the list: words, but for the blocks' offsets, blocks of the call's slots in
-// their order, and outputs.
+// their order, and outputs. Of out bytes only the room is sent.
 static bool take_arguments(const struct plan *plan, const struct plan_form *form,
                            struct arguments *arguments, uint64_t *words,
                            struct bridge_bytes *blocks, struct bridge_outputs *outputs,
@@ -407,6 +406,8 @@ static bool take_arguments(const struct plan *plan, const struct plan_form *form
             if (!take_block_argument(parameter, i, arguments, &blocks[index], outputs, error))
                 return false;
             word[1] = blocks[index].length;
+            if (parameter->direction == PLAN_OUT)
+                blocks[index].data = NULL;
         } else if (!take_scalar_argument(parameter, i, arguments, word, outputs, error)) {
             return false;
         }
@@ -416,31 +417,19 @@ static bool take_arguments(const struct plan *plan, const struct plan_form *form
     return true;
 }
 
-bool bridge_arguments(const struct plan *plan, va_list arguments, uint64_t *words, uint8_t *arena,
-                      size_t arena_size, size_t *used, struct bridge_outputs *outputs,
-                      struct error *error)
+bool bridge_arguments(const struct plan *plan, const struct plan_form *form, va_list arguments,
+                      size_t size_max, uint64_t *words, struct bridge_bytes *blocks, size_t *used,
+                      struct bridge_outputs *outputs, struct error *error)
 {
-    struct bridge_bytes blocks[PLAN_PARAMETERS_MAX + 1];
     struct arguments copy;
-    struct plan_wire wire;
     bool taken;
 
-    plan_wire(plan, &wire);
     *used = 0;
     *outputs = (struct bridge_outputs){.result = NULL};
     va_copy(copy.list, arguments);
-    taken = take_arguments(plan, &wire.call, &copy, words, blocks, outputs, error);
+    taken = take_arguments(plan, form, &copy, words, blocks, outputs, error);
     va_end(copy.list);
-    if (!taken || !plan_place(&wire.call, words, arena_size, used, error))
-        return false;
-    for (size_t i = 0; i < wire.call.slot_count; i++) {
-        const struct plan_slot *slot = &wire.call.slots[i];
-
-        // Of out bytes only the room is sent.
-        if (plan_kind_is_block(slot->kind) && slot->direction != PLAN_OUT)
-            plan_put_block(slot, words, arena, blocks[i].data);
-    }
-    return true;
+    return taken && plan_place(form, words, size_max, used, error);
 }
 
 static void give_result_block(const struct plan_slot *slot, const uint64_t *words,
@@ -455,14 +444,11 @@ static void give_result_block(const struct plan_slot *slot, const uint64_t *word
             (struct bridge_bytes){block, (size_t)words[slot->word + 1]};
 }
 
-void bridge_results(const struct plan *plan, const struct bridge_outputs *outputs,
+void bridge_results(const struct plan_form *form, const struct bridge_outputs *outputs,
                     const uint64_t *words, const uint8_t *arena)
 {
-    struct plan_wire wire;
-
-    plan_wire(plan, &wire);
-    for (size_t i = 0; i < wire.back.slot_count; i++) {
-        const struct plan_slot *slot = &wire.back.slots[i];
+    for (size_t i = 0; i < form->slot_count; i++) {
+        const struct plan_slot *slot = &form->slots[i];
         bool is_result = slot->parameter == PLAN_RESULT;
         void *to = is_result ? outputs->result : outputs->parameters[slot->parameter];
 

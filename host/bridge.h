@@ -17,7 +17,8 @@
 #include "sandbox/plan.h"
 
 enum {
-    BRIDGE_ARGUMENTS_MAX = 1 + 2 * PLAN_PARAMETERS_MAX // the context, then at most pairs
+    BRIDGE_ARGUMENTS_MAX = 1 + 2 * PLAN_PARAMETERS_MAX, // the context, then at most pairs
+    BRIDGE_BLOCKS_MAX = PLAN_PARAMETERS_MAX + 1         // of a call or a return, one for each slot
 };
 
 // What a function returns for -> str and -> bytes, and what a caller gets for them. The API's
@@ -50,11 +51,11 @@ struct bridge_exchange {
     uint8_t *call_arena; // not NULL, even if it is empty
     size_t call_size;
     uint64_t *return_words;
-    uint8_t *return_arena; // written only, once the function has returned; not NULL
-    size_t return_size;
-    size_t return_used; // set: how much of `return_arena` was written
-    bool violation;     // set when bridge_call fails: the call's words or blocks were wrong, so the
-                        // peer broke the protocol; otherwise the function is at fault
+    struct bridge_bytes *return_blocks; // BRIDGE_BLOCKS_MAX of them, for bridge_put_blocks
+    size_t return_size;                 // at most so much may come back
+    size_t return_used;                 // set: how much bridge_put_blocks needs
+    bool violation; // set when bridge_call fails: the call's words or blocks were wrong, so the
+                    // peer broke the protocol; otherwise the function is at fault
 };
 
 // Prepares `function`, whose C type must be the one that the plan stands for. Errors: as for
@@ -63,9 +64,10 @@ MUST_CHECK bool bridge_prepare(const struct plan *plan, void (*function)(void), 
                                struct bridge *bridge, struct error *error);
 
 // Checks the call's words and blocks, calls the function on this thread, and lays out what it
-// returned. The function is not called if the check fails. Errors: USAGE_SIGNATURE, the peer's
-// (violation) or the function's, with a result that is no UTF-8, a bool that is none, a longer
-// length than there was room for; LIMIT_MEMORY when results do not fit into the return arena.
+// returned: words are complete, blocks still where the function left them. The function is not
+// called if the check fails. Errors: USAGE_SIGNATURE, the peer's (violation) or the function's,
+// with a result that is no UTF-8, a bool that is none, a longer length than there was room for;
+// LIMIT_MEMORY when results do not fit into `return_size`.
 MUST_CHECK bool bridge_call(const struct bridge *bridge, struct bridge_exchange *exchange,
                             struct error *error);
 
@@ -79,13 +81,21 @@ struct bridge_outputs {
 // Takes the arguments that the plan asks for off `arguments`, each as C passes it to a variadic
 // function, and last, if the plan has a result, a pointer for it (may be NULL): T * for a scalar,
 // const char ** for cstr, struct bridge_bytes * for str and bytes. Leaves `arguments` undefined.
-// Errors: USAGE_SIGNATURE for NULL pointers, numbers out of range, text that is no UTF-8;
-// LIMIT_MEMORY when blocks do not fit into the arena, of which `used` bytes are taken.
-MUST_CHECK bool bridge_arguments(const struct plan *plan, va_list arguments, uint64_t *words,
-                                 uint8_t *arena, size_t arena_size, size_t *used,
+// `blocks`, BRIDGE_BLOCKS_MAX of them, are borrowed from the caller; bridge_put_blocks needs `used`
+// bytes for them. Errors: USAGE_SIGNATURE for NULL pointers, numbers out of range, text that is no
+// UTF-8; LIMIT_MEMORY when blocks do not fit into `size_max` bytes.
+MUST_CHECK bool bridge_arguments(const struct plan *plan, const struct plan_form *form,
+                                 va_list arguments, size_t size_max, uint64_t *words,
+                                 struct bridge_bytes *blocks, size_t *used,
                                  struct bridge_outputs *outputs, struct error *error);
+
+// Copies blocks that were laid out to where they belong in `arena`. All of it is written: what is
+// between them, and room that holds nothing yet, is zero, since whatever the arena held before is
+// no business of the plugin's.
+void bridge_put_blocks(const struct plan_form *form, const uint64_t *words,
+                       const struct bridge_bytes *blocks, uint8_t *arena);
 
 // Hands out the words and blocks of a return, which plan_check_return has passed. The result's
 // block is borrowed from `arena`, which must outlive it; out and inout bytes are copied.
-void bridge_results(const struct plan *plan, const struct bridge_outputs *outputs,
+void bridge_results(const struct plan_form *form, const struct bridge_outputs *outputs,
                     const uint64_t *words, const uint8_t *arena);

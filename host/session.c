@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/policy_value.h"
+#include "sandbox/report.h"
 #include "sandbox/start.h"
 
 enum { END_TIMEOUT_MS = 1000 };
@@ -40,33 +41,34 @@ bool session_init(struct session *session, struct error_text *error)
 
     memset(session, 0, sizeof *session);
     pthread_mutex_init(&session->lock, NULL);
+    session->made = true;
     session->deadline_ns = CHANNEL_FOREVER;
     session->channel.fd = -1;
-    session->outgoing = malloc(MESSAGE_ARENA_SIZE);
-    if (!session->outgoing)
-        return error_text_set(error, PNF_SYSTEM, "cannot load a plugin: out of memory");
-    if (!channel_create(&session->channel, &below))
+    session->frame_max = MESSAGE_ARENA_SIZE;
+    if (!session_reserve(session, &session->outgoing, MESSAGE_ARENA_SIZE, &below) ||
+        !channel_create(&session->channel, &below))
         return error_text_from(error, &below, "load a plugin");
     return true;
 }
 
 void session_finish(struct session *session)
 {
-    if (!session->outgoing)
+    if (!session->made)
         return;
     if (session->setup.monitor)
         monitor_remove(session->setup.monitor, &session->watch);
     channel_finish(&session->channel);
     for (size_t i = 0; i <= MESSAGE_DEPTH_MAX; i++) {
-        free(session->levels[i].incoming);
-        free(session->levels[i].result);
+        free(session->levels[i].incoming.bytes);
+        free(session->levels[i].result.bytes);
     }
     free(session->imports);
     free(session->report);
     free(session->output);
-    free(session->outgoing);
+    free(session->received.bytes);
+    free(session->outgoing.bytes);
     pthread_mutex_destroy(&session->lock);
-    session->outgoing = NULL;
+    session->made = false;
 }
 
 bool session_begin(struct session *session, const struct session_setup *setup,
@@ -75,6 +77,7 @@ bool session_begin(struct session *session, const struct session_setup *setup,
     struct error below = {.code = ERROR_NONE};
 
     session->setup = *setup;
+    session->frame_max = report_frame_max(setup->policy->limits.memory_bytes);
     session->output_left = setup->policy->limits.output_bytes;
     session->watch = (struct monitor_watch){.pidfd = setup->pidfd,
                                             .channel = &session->channel,
@@ -224,6 +227,10 @@ static bool classify_end(struct session *session, struct error_text *error)
     enum launcher_end end = LAUNCHER_END_NONE;
     int status = 0;
 
+    // It has ended in a call inside this one, which knows more.
+    if (session->end != PNF_OK)
+        return error_text_set(error, session->end, "plugin '%s': %s", session->setup.name,
+                              session->end_text);
     if (session_stop_of(session) != SESSION_STOP_NONE)
         return session_stopped(session, error);
     if (session->killed)
@@ -355,15 +362,4 @@ bool session_send(struct session *session, struct message *message, struct error
     enum channel_result result = channel_send(&session->channel, message);
 
     return result == CHANNEL_OK || fail_channel(session, result, error);
-}
-
-bool session_copy(struct session *session, const struct message *message, uint8_t **buffer,
-                  struct error_text *error)
-{
-    if (!*buffer)
-        *buffer = malloc(MESSAGE_ARENA_SIZE);
-    if (*buffer && channel_arena_read(&session->channel, 0, *buffer, message_bytes(message)))
-        return true;
-    session_kill(session);
-    return session_ended(session, PNF_SYSTEM, error, "out of memory");
 }

@@ -23,7 +23,11 @@
 
 enum {
     SESSION_END_TEXT_SIZE = 512,
-    SESSION_FAILURE_SIZE = 256,
+    SESSION_FAILURE_SIZE = 512,
+    // What all buffers of a session hold at a time, however deep its calls are inside each other,
+    // in frames of the greatest size (report_frame_max): 256 MiB under the default policy. An
+    // arena's size for each of them is not counted.
+    SESSION_FRAMES_HELD = 4,
     // Where a worker that gives up leaves its record: behind the channel's own in its first page.
     SESSION_RECORD_OFFSET = 3072
 };
@@ -46,14 +50,23 @@ struct session_setup {
 // Why the host ends a call before it is done.
 enum session_stop { SESSION_STOP_NONE, SESSION_STOP_TIMEOUT, SESSION_STOP_CANCELLED };
 
-// Private copies of what came, for each call that has not returned; made when first needed.
+// Grows when needed, from an arena's size on; what is larger is given back when the outermost call
+// returns.
+struct session_buffer {
+    uint8_t *bytes; // NULL at first
+    size_t size;
+    size_t length; // in use
+};
+
+// Private copies of what came, for each call that has not returned.
 struct session_level {
-    uint8_t *incoming; // the call of a host function
-    uint8_t *result;   // the call's result, which the application may still look at
+    struct session_buffer incoming; // the call of a host function
+    struct session_buffer result;   // the call's result, which the application may still look at
 };
 
 // The plugin's state for the application is `end`: PNF_OK while it can be called.
 struct session {
+    bool made; // there is something to finish
     struct session_setup setup;
     struct channel channel;
     struct monitor_watch watch;
@@ -61,8 +74,11 @@ struct session {
     size_t report_size;
     const struct registry_function **imports; // by index; NULL: not the host's
     uint32_t import_count;
-    uint8_t *outgoing; // the next message's bytes
+    struct session_buffer outgoing; // the next message's bytes
+    struct session_buffer received; // the last one's, until they are kept elsewhere
     struct session_level levels[MESSAGE_DEPTH_MAX + 1];
+    size_t frame_max; // bytes of a call's frame, by the policy
+    size_t held;      // bytes of all buffers beyond an arena's size each
     uint8_t *output;
     size_t output_size;                 // room
     size_t output_length;               // captured
@@ -70,6 +86,7 @@ struct session {
     uint64_t deadline_ns;               // of the outermost call
     bool preparing;                     // no guest code has run yet
     char failure[SESSION_FAILURE_SIZE]; // of the host function that failed last
+    pnf_status failure_status;          // PNF_LIMIT if its result was too large, else PNF_TRAP
     const struct registry_function *failed;
 
     pthread_mutex_t lock; // of everything below
@@ -125,7 +142,8 @@ MUST_CHECK bool session_prepare(const struct session *session, const char *signa
                                 struct session_export *prepared, struct error_text *error);
 
 // Calls an export; `arguments` as for bridge_arguments. A result's block stays until the next call
-// at the same depth.
+// at the same depth, or further out if it is larger than an arena; a call's own arguments may still
+// be there. Errors: PNF_LIMIT for arguments that no frame holds, after which the plugin goes on.
 MUST_CHECK bool session_call(struct session *session, const struct session_export *prepared,
                              va_list arguments, struct error_text *error);
 

@@ -3,21 +3,29 @@
 #include <string.h>
 
 #include "host/policy_error.h"
+#include "host/policy_value.h"
 #include "host/session_private.h"
 #include "sandbox/report.h"
 
+enum {
+    EXPLANATION_SIZE = 160,
+    TRAP_NUMBER_NONE = 0, // the numbers that a trap has on the channel
+#define TRAP(NAME_, words_) TRAP_NUMBER_##NAME_,
+#include "sandbox/wasm/trap.def"
+#undef TRAP
+};
+
 // --- what ends a call ----------------------------------------------------------------------------
 
-// The bytes of a message as one line of printable ASCII.
-static void copy_text(const struct session *session, const struct message *message, char *text,
-                      size_t size)
+// What was received as one line of printable ASCII.
+static void copy_text(const struct session *session, char *text, size_t size)
 {
-    size_t length = message_bytes(message);
+    size_t length = session->received.length;
 
     if (length > size - 1)
         length = size - 1;
-    if (!channel_arena_read(&session->channel, 0, text, length))
-        length = 0;
+    if (length > 0)
+        memcpy(text, session->received.bytes, length);
     text[length] = '\0';
     for (size_t i = 0; i < length; i++)
         if (text[i] < ' ' || text[i] > '~')
@@ -27,12 +35,12 @@ static void copy_text(const struct session *session, const struct message *messa
 static bool take_trap(struct session *session, const struct message *message, const char *what,
                       struct error_text *error)
 {
-    char text[256];
+    char text[ERROR_MESSAGE_SIZE];
     char place[64] = "";
 
     if (session_stop_of(session) != SESSION_STOP_NONE)
         return session_stopped(session, error);
-    copy_text(session, message, text, sizeof text);
+    copy_text(session, text, sizeof text);
     if (error->status == PNF_OK && message->words[2]) {
         error->funcidx = (uint32_t)message->words[3];
         error->offset = message->words[4];
@@ -43,8 +51,10 @@ static bool take_trap(struct session *session, const struct message *message, co
         snprintf(error->function, sizeof error->function, "%s.%s",
                  session->failed->signature.module, session->failed->signature.name);
     if (session->failed)
-        return session_ended(session, PNF_TRAP, error, "it could not %s: %s%s", what,
+        return session_ended(session, session->failure_status, error, "it could not %s: %s%s", what,
                              session->failure, place);
+    if (message->words[1] == TRAP_NUMBER_LIMIT && text[0] != '\0')
+        return session_ended(session, PNF_LIMIT, error, "it could not %s: %s%s", what, text, place);
     return session_ended(session, PNF_TRAP, error, "it could not %s: trap: %s%s", what,
                          session_trap_words(message->words[1]), place);
 }
@@ -56,7 +66,7 @@ static bool take_error(struct session *session, const struct message *message, c
     char text[ERROR_MESSAGE_SIZE];
     pnf_status status;
 
-    copy_text(session, message, text, sizeof text);
+    copy_text(session, text, sizeof text);
     if (message->words[1] == ERROR_NONE || message->words[1] >= ERROR_CODE_COUNT)
         return session_violated(session, "an error that is none", error);
     status = error_text_status((enum error_code)message->words[1]);
@@ -86,26 +96,34 @@ bool session_take_failure(struct session *session, const struct message *message
 
 // --- host functions ------------------------------------------------------------------------------
 
-static bool send_frame(struct session *session, struct message *message,
-                       const struct report_frame *frame, size_t blocks_used,
-                       struct error_text *error)
+// A frame that would be too long: what would allow it.
+static void explain_limit(const struct session *session, char *text, size_t size)
 {
-    message->words[0] = report_frame_bytes(frame, blocks_used);
-    return (channel_arena_write(&session->channel, 0, session->outgoing,
-                                (size_t)message->words[0]) ||
-            session_violated(session, "a frame beyond its arena", error)) &&
-           session_send(session, message, error);
+    char value[POLICY_VALUE_SIZE];
+
+    if (session->frame_max == REPORT_FRAME_MAX) {
+        snprintf(text, size, "a call carries at most %d MiB; nothing allows more: pass it in parts",
+                 REPORT_FRAME_MAX / (1024 * 1024));
+        return;
+    }
+    policy_value_format(POLICY_KEY_LIMITS_MEMORY, session->setup.policy->limits.memory_bytes,
+                        value);
+    snprintf(text, size,
+             "a call carries at most limits.memory, which is %s, and %d KiB; for more, raise "
+             "`memory:` under limits: in the policy",
+             value, MESSAGE_ARENA_SIZE / 1024);
 }
 
 // Has the guest's call trap. The first reason is kept for the error that comes of it.
 static bool refuse(struct session *session, const struct registry_function *function,
-                   const char *reason, struct error_text *error)
+                   pnf_status status, const char *reason, struct error_text *error)
 {
     struct message message = {.kind = MESSAGE_HOST_CALL_FAILED, .count = 2};
     size_t length;
 
     if (!session->failed) {
         session->failed = function;
+        session->failure_status = status;
         snprintf(session->failure, sizeof session->failure, "host function %s.%s failed: %s",
                  function->signature.module, function->signature.name, reason);
     }
@@ -125,33 +143,68 @@ static bool has_ended(struct session *session)
     return ended;
 }
 
+// What the function is to blame for, or the size of what it returned.
+static bool refuse_result(struct session *session, const struct registry_function *function,
+                          const struct error *below, struct error_text *error)
+{
+    char limit[EXPLANATION_SIZE];
+    char reason[SESSION_FAILURE_SIZE];
+
+    if (error_text_status(below->code) != PNF_LIMIT)
+        return refuse(session, function, PNF_TRAP, below->message, error);
+    explain_limit(session, limit, sizeof limit);
+    snprintf(reason, sizeof reason, "%s; %s", below->message, limit);
+    return refuse(session, function, PNF_LIMIT, reason, error);
+}
+
+// Sends what the function returned.
+static bool answer(struct session *session, const struct registry_function *function,
+                   const struct report_frame *frame, const struct bridge_exchange *exchange,
+                   struct error_text *error)
+{
+    struct message message = {.kind = MESSAGE_HOST_CALL_RESULT, .count = 1};
+    struct session_buffer *outgoing = &session->outgoing;
+    struct error below = {.code = ERROR_NONE};
+
+    if (!session_reserve(session, outgoing, frame->blocks_at + exchange->return_used, &below))
+        return refuse_result(session, function, &below, error);
+    report_put_frame(outgoing->bytes, frame, NULL, NULL, exchange->return_words);
+    bridge_put_blocks(&function->bridge.wire.back, exchange->return_words, exchange->return_blocks,
+                      outgoing->bytes + frame->blocks_at);
+    return session_send_frame(session, &message, outgoing->bytes,
+                              report_frame_bytes(frame, exchange->return_used), error);
+}
+
 // Calls the function and answers.
 static bool serve(struct session *session, const struct registry_function *function,
                   struct bridge_exchange *exchange, struct error_text *error)
 {
-    struct message message = {.kind = MESSAGE_HOST_CALL_RESULT, .count = 1};
     struct pnf_context context = {.session = session, .user = function->user};
+    struct bridge_bytes blocks[BRIDGE_BLOCKS_MAX];
     struct report_frame frame;
     struct error below = {.code = ERROR_NONE};
     uint64_t words[PLAN_WORDS_MAX] = {0};
     bool done;
 
-    report_frame_layout(0, function->bridge.wire.back.word_count, &frame);
+    report_frame_layout(0, function->bridge.wire.back.word_count, (uint32_t)session->frame_max,
+                        &frame);
     exchange->context = &context;
     exchange->return_words = words;
-    exchange->return_arena = session->outgoing + frame.blocks_at;
+    exchange->return_blocks = blocks;
     exchange->return_size = frame.blocks_size;
     done = bridge_call(&function->bridge, exchange, &below);
     if (exchange->violation)
         return session_violated(session, below.message, error);
     if (session_must_stop(session))
-        return refuse(session, function, "the call was to end", error);
+        return refuse(session, function, PNF_TRAP, "the call was to end", error);
     if (has_ended(session))
-        return refuse(session, function, "the plugin ended in a call that it made", error);
-    if (context.failed || !done)
-        return refuse(session, function, context.failed ? context.text : below.message, error);
-    report_put_frame(session->outgoing, &frame, NULL, NULL, words);
-    return send_frame(session, &message, &frame, exchange->return_used, error);
+        return refuse(session, function, PNF_TRAP, "the plugin ended in a call that it made",
+                      error);
+    if (context.failed)
+        return refuse(session, function, PNF_TRAP, context.text, error);
+    if (!done)
+        return refuse_result(session, function, &below, error);
+    return answer(session, function, &frame, exchange, error);
 }
 
 bool session_host_call(struct session *session, const struct message *message,
@@ -169,21 +222,44 @@ bool session_host_call(struct session *session, const struct message *message,
     if (!function)
         return session_violated(session, "a call of a host function that was not granted", error);
     if (session_must_stop(session))
-        return refuse(session, function, "the call was to end", error);
-    if (!session_copy(session, message, &level->incoming, error))
-        return false;
-    if (!report_take_frame(level->incoming, message_bytes(message), false, &frame, NULL, words,
-                           &below))
+        return refuse(session, function, PNF_TRAP, "the call was to end", error);
+    session_keep(session, &level->incoming);
+    if (!report_take_frame(level->incoming.bytes, level->incoming.length, false, &frame, NULL,
+                           words, &below))
         return session_violated(session, below.message, error);
     if (frame.word_count != function->bridge.wire.call.word_count)
         return session_violated(session, "a call with another number of words", error);
     exchange.call_words = words;
-    exchange.call_arena = level->incoming + frame.blocks_at;
+    exchange.call_arena = level->incoming.bytes + frame.blocks_at;
     exchange.call_size = frame.blocks_size;
     return serve(session, function, &exchange, error);
 }
 
 // --- calls of the plugin -------------------------------------------------------------------------
+
+static bool refuse_arguments(const struct session *session, const char *name,
+                             const struct error *below, struct error_text *error)
+{
+    pnf_status status = error_text_status(below->code);
+    char limit[EXPLANATION_SIZE];
+
+    if (status != PNF_LIMIT)
+        return error_text_set(error, status, "cannot call %s: %s", name, below->message);
+    if (error->status == PNF_OK && session->frame_max < REPORT_FRAME_MAX) {
+        snprintf(error->capability, sizeof error->capability, "limits.memory");
+        snprintf(error->hint, sizeof error->hint, "limits: { memory: ... }");
+    }
+    explain_limit(session, limit, sizeof limit);
+    return error_text_set(error, status, "cannot call %s: %s; %s", name, below->message, limit);
+}
+
+// The last call's result, and those of calls further in, end here: until the arguments are copied,
+// they may be in them.
+static void forget_results(struct session *session)
+{
+    for (size_t i = session->channel.session.depth + 1; i <= MESSAGE_DEPTH_MAX; i++)
+        session_give_back(session, &session->levels[i].result);
+}
 
 static bool send_call(struct session *session, const struct session_export *prepared,
                       va_list arguments, uint64_t *words, struct bridge_outputs *outputs,
@@ -191,25 +267,33 @@ static bool send_call(struct session *session, const struct session_export *prep
 {
     struct message message = {.kind = MESSAGE_CALL, .count = 2, .words = {0, MESSAGE_BY_NAME}};
     const struct signature *signature = &prepared->signature;
+    const struct plan_form *form = &prepared->wire.call;
+    struct session_buffer *outgoing = &session->outgoing;
+    struct bridge_bytes blocks[BRIDGE_BLOCKS_MAX];
     struct report_frame frame;
     struct error below = {.code = ERROR_NONE};
     size_t used;
 
-    report_frame_layout((uint32_t)strlen(signature->name), prepared->wire.call.word_count, &frame);
-    if (!bridge_arguments(&signature->plan, arguments, words, session->outgoing + frame.blocks_at,
-                          frame.blocks_size, &used, outputs, &below))
-        return error_text_set(error, error_text_status(below.code), "cannot call %s: %s",
-                              signature->name, below.message);
-    report_put_frame(session->outgoing, &frame, (const uint8_t *)signature->name, &signature->plan,
+    report_frame_layout((uint32_t)strlen(signature->name), form->word_count,
+                        (uint32_t)session->frame_max, &frame);
+    if (!bridge_arguments(&signature->plan, form, arguments, frame.blocks_size, words, blocks,
+                          &used, outputs, &below) ||
+        !session_reserve(session, outgoing, frame.blocks_at + used, &below))
+        return refuse_arguments(session, signature->name, &below, error);
+    report_put_frame(outgoing->bytes, &frame, (const uint8_t *)signature->name, &signature->plan,
                      words);
-    return send_frame(session, &message, &frame, used, error);
+    bridge_put_blocks(form, words, blocks, outgoing->bytes + frame.blocks_at);
+    if (session->held > 0)
+        forget_results(session);
+    return session_send_frame(session, &message, outgoing->bytes, report_frame_bytes(&frame, used),
+                              error);
 }
 
 static bool take_result(struct session *session, const struct session_export *prepared,
                         const struct message *message, const uint64_t *call_words,
                         const struct bridge_outputs *outputs, struct error_text *error)
 {
-    struct session_level *level = &session->levels[message->depth];
+    struct session_buffer *result = &session->levels[message->depth].result;
     struct report_frame frame;
     struct error below = {.code = ERROR_NONE};
     uint64_t words[PLAN_WORDS_MAX];
@@ -217,16 +301,14 @@ static bool take_result(struct session *session, const struct session_export *pr
 
     if (session_stop_of(session) != SESSION_STOP_NONE)
         return session_stopped(session, error);
-    if (!session_copy(session, message, &level->result, error))
-        return false;
-    if (!report_take_frame(level->result, message_bytes(message), false, &frame, NULL, words,
-                           &below) ||
-        !plan_check_return(&prepared->wire, call_words, words, level->result + frame.blocks_at,
+    session_keep(session, result);
+    if (!report_take_frame(result->bytes, result->length, false, &frame, NULL, words, &below) ||
+        !plan_check_return(&prepared->wire, call_words, words, result->bytes + frame.blocks_at,
                            frame.blocks_size, &used, &below))
         return session_violated(session, below.message, error);
     if (frame.word_count != prepared->wire.back.word_count)
         return session_violated(session, "a result with another number of words", error);
-    bridge_results(&prepared->signature.plan, outputs, words, level->result + frame.blocks_at);
+    bridge_results(&prepared->wire.back, outputs, words, result->bytes + frame.blocks_at);
     return true;
 }
 
@@ -241,7 +323,7 @@ static bool run_call(struct session *session, const struct session_export *prepa
     if (!send_call(session, prepared, arguments, words, &outputs, error))
         return false;
     for (;;) {
-        if (!session_receive(session, &message, error))
+        if (!session_receive_frame(session, &message, error))
             return false;
         if (message.kind == MESSAGE_CALL_RESULT)
             return take_result(session, prepared, &message, words, &outputs, error);
@@ -251,8 +333,6 @@ static bool run_call(struct session *session, const struct session_export *prepa
             return false;
     }
     snprintf(what, sizeof what, "run %s", prepared->signature.name);
-    if (message.kind == MESSAGE_PART)
-        return session_violated(session, "PART was not expected", error);
     return session_take_failure(session, &message, what, error);
 }
 
@@ -337,6 +417,8 @@ bool session_call(struct session *session, const struct session_export *prepared
                         strlen(prepared->signature.name));
     if (nested)
         return done;
+    if (session->held > 0)
+        session_give_back_all(session);
     pthread_mutex_lock(&session->lock);
     session->active = false;
     session->deadline_ns = CHANNEL_FOREVER;

@@ -14,25 +14,16 @@ static void set_deadline(struct session *session, uint64_t time_ms)
                                : channel_now() + time_ms * (uint64_t)SESSION_NS_PER_MS;
 }
 
-static bool unexpected(struct session *session, const struct message *message,
-                       struct error_text *error)
-{
-    char rule[64];
-
-    snprintf(rule, sizeof rule, "%s was not expected", message_name(message->kind));
-    return session_violated(session, rule, error);
-}
-
 static bool confirm(struct session *session, struct error_text *error)
 {
     struct message message;
 
-    if (!session_receive(session, &message, error))
+    if (!session_receive_frame(session, &message, error))
         return false;
     if (message.kind == MESSAGE_ERROR)
         return session_take_failure(session, &message, "be confined", error);
     if (message.kind != MESSAGE_CONFINED)
-        return unexpected(session, &message, error);
+        return session_unexpected(session, message.kind, error);
     if (message.words[0] == MESSAGE_PROTOCOL)
         return true;
     session_kill(session);
@@ -61,80 +52,33 @@ static bool send_policy(struct session *session, struct error_text *error)
     return session_send(session, &message, error);
 }
 
-// Appends the bytes of a PART or of the report itself.
-static bool append_report(struct session *session, const struct message *message,
-                          struct error_text *error)
-{
-    size_t length = message_bytes(message);
-    uint8_t *grown;
-
-    if (length > REPORT_BYTES_MAX - session->report_size)
-        return session_violated(session, "a report beyond all bounds", error);
-    if (length == 0)
-        return true;
-    grown = realloc(session->report, session->report_size + length);
-    if (!grown)
-        return session_ended(session, PNF_SYSTEM, error, "out of memory");
-    session->report = grown;
-    if (!channel_arena_read(&session->channel, 0, grown + session->report_size, length))
-        return session_violated(session, "bytes outside of the arena", error);
-    session->report_size += length;
-    return true;
-}
-
+// The report gets memory of its own size: it stays as long as the session does.
 static bool receive_report(struct session *session, struct error_text *error)
 {
-    struct message taken = {.kind = MESSAGE_TAKEN, .count = 1};
     struct message message;
 
-    for (;;) {
-        if (!session_receive(session, &message, error))
-            return false;
-        if (message.kind == MESSAGE_ERROR)
-            return session_take_failure(session, &message, "be loaded", error);
-        if (message.kind != MESSAGE_PART && message.kind != MESSAGE_MODULE_REPORT)
-            return unexpected(session, &message, error);
-        if (!append_report(session, &message, error))
-            return false;
-        if (message.kind == MESSAGE_MODULE_REPORT)
-            return true;
-        taken.words[0] = message.words[0];
-        if (!session_send(session, &taken, error))
-            return false;
-    }
-}
-
-// Sends bytes ahead, until what is left fits into one message.
-static bool send_parts(struct session *session, const uint8_t *bytes, size_t size, size_t *left,
-                       struct error_text *error)
-{
-    struct message message = {.kind = MESSAGE_PART, .count = 1};
-
-    for (*left = size; *left > MESSAGE_ARENA_SIZE; *left -= MESSAGE_ARENA_SIZE) {
-        message.words[0] = MESSAGE_ARENA_SIZE;
-        if (!channel_arena_write(&session->channel, 0, bytes + (size - *left),
-                                 MESSAGE_ARENA_SIZE) ||
-            !session_send(session, &message, error) || !session_receive(session, &message, error))
-            return false;
-        if (message.kind != MESSAGE_TAKEN || message.words[0] != MESSAGE_ARENA_SIZE)
-            return unexpected(session, &message, error);
-        message = (struct message){.kind = MESSAGE_PART, .count = 1};
-    }
+    if (!session_receive_frame(session, &message, error))
+        return false;
+    if (message.kind == MESSAGE_ERROR)
+        return session_take_failure(session, &message, "be loaded", error);
+    if (message.kind != MESSAGE_MODULE_REPORT)
+        return session_unexpected(session, message.kind, error);
+    session->report_size = session->received.length;
+    session->report = malloc(session->report_size + 1);
+    if (!session->report)
+        return session_ended(session, PNF_SYSTEM, error, "out of memory");
+    if (session->report_size > 0)
+        memcpy(session->report, session->received.bytes, session->report_size);
     return true;
 }
 
 static bool send_link(struct session *session, const uint8_t *link, size_t size,
                       struct error_text *error)
 {
-    struct message message = {.kind = MESSAGE_LINK, .count = 2};
-    size_t left;
+    struct message message = {
+        .kind = MESSAGE_LINK, .count = 2, .words = {0, session->import_count}};
 
-    if (!send_parts(session, link, size, &left, error))
-        return false;
-    message.words[0] = left;
-    message.words[1] = session->import_count;
-    return channel_arena_write(&session->channel, 0, link + (size - left), left) &&
-           session_send(session, &message, error);
+    return session_send_frame(session, &message, link, size, error);
 }
 
 // Matches, and only if all is well lets the worker go on.
@@ -166,7 +110,7 @@ static bool start(struct session *session, struct error_text *error)
     struct message message;
 
     for (;;) {
-        if (!session_receive(session, &message, error))
+        if (!session_receive_frame(session, &message, error))
             return false;
         if (message.kind == MESSAGE_LOADED)
             return session_stop_of(session) == SESSION_STOP_NONE || session_stopped(session, error);
@@ -178,7 +122,7 @@ static bool start(struct session *session, struct error_text *error)
     if (message.kind == MESSAGE_TRAP || message.kind == MESSAGE_EXIT ||
         message.kind == MESSAGE_ERROR)
         return session_take_failure(session, &message, "be started", error);
-    return unexpected(session, &message, error);
+    return session_unexpected(session, message.kind, error);
 }
 
 // Confined, with the policy, and its report checked.
@@ -192,6 +136,7 @@ static bool prepare(struct session *session, struct error_text *error)
     if (!confirm(session, error) || !send_policy(session, error) || !receive_report(session, error))
         return false;
     session->preparing = false;
+    session_give_back_all(session);
     return report_open(&reader, session->report, session->report_size, &below) ||
            session_violated(session, below.message, error);
 }
@@ -218,6 +163,7 @@ static bool go(struct session *session, session_way *way, struct error_text *err
     pthread_mutex_unlock(&session->lock);
     done = way(session, error);
     session->deadline_ns = CHANNEL_FOREVER;
+    session_give_back_all(session);
     pthread_mutex_lock(&session->lock);
     session->active = false;
     if (!done && session->end == PNF_OK)

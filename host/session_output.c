@@ -109,15 +109,17 @@ bool session_take_output(struct session *session, const struct message *message,
     size_t length = message_bytes(message);
     uint64_t word = message->words[1];
 
-    // Nothing is being sent, so the room for that is free.
-    if (!session_copy(session, message, &session->outgoing, error))
+    // Nothing is being sent, so the room for that is free; what PARTs have brought stays.
+    session->outgoing.length = 0;
+    if (!session_append(session, message, &session->outgoing, error))
         return false;
     if (message->kind == MESSAGE_OUTPUT && word != STDOUT_FILENO && word != STDERR_FILENO)
         return session_violated(session, "output to no such descriptor", error);
     taken.words[0] = length;
     if (message->kind == MESSAGE_OUTPUT)
-        taken.words[0] = deliver(session, (int)word, session->outgoing, length);
+        taken.words[0] = deliver(session, (int)word, session->outgoing.bytes, length);
     else
-        log_lines(session, word < LEVEL_MAX ? (int)word : LEVEL_MAX, session->outgoing, length);
+        log_lines(session, word < LEVEL_MAX ? (int)word : LEVEL_MAX, session->outgoing.bytes,
+                  length);
     return session_send(session, &taken, error);
 }

@@ -13,8 +13,8 @@ enum {
 
 // --- session.c -----------------------------------------------------------------------------------
 
-// Waits for the next message that is not about output. Sees to deadline and cancellation. On false
-// the session has ended, and the error says how.
+// Waits for the next message that is not about output, and leaves its bytes where they are. Sees to
+// deadline and cancellation. On false the session has ended, and the error says how.
 MUST_CHECK bool session_receive(struct session *session, struct message *message,
                                 struct error_text *error);
 
@@ -37,9 +37,36 @@ enum session_stop session_stop_of(const struct session *session);
 // Whether the call is to end now: cancelled, or its time is over.
 bool session_must_stop(struct session *session);
 
-// Copies the bytes of a message that was received. False if there are none to copy to.
-MUST_CHECK bool session_copy(struct session *session, const struct message *message,
-                             uint8_t **buffer, struct error_text *error);
+// --- session_frame.c -----------------------------------------------------------------------------
+
+// The same with all bytes of the message, those of PARTs included, in session->received. Bounds:
+// REPORT_BYTES_MAX while preparing, then session->frame_max.
+MUST_CHECK bool session_receive_frame(struct session *session, struct message *message,
+                                      struct error_text *error);
+
+// Takes what was received into `buffer`, whose memory the next message gets.
+void session_keep(struct session *session, struct session_buffer *buffer);
+
+// Copies the bytes of a message behind those in the buffer; false as above.
+MUST_CHECK bool session_append(struct session *session, const struct message *message,
+                               struct session_buffer *buffer, struct error_text *error);
+
+// Sends a message that has these bytes, after PARTs where they are too many for the arena. Word 0
+// is filled in here.
+MUST_CHECK bool session_send_frame(struct session *session, struct message *message,
+                                   const uint8_t *bytes, size_t length, struct error_text *error);
+
+// The worker sent what has no place here: kills it. Always false.
+bool session_unexpected(struct session *session, enum message_kind kind, struct error_text *error);
+
+// Makes room for `wanted` bytes, at most a frame's; those that are there stay. The session goes on
+// after errors: LIMIT_MEMORY when all buffers together would hold too much, SYSTEM_RESERVE.
+MUST_CHECK bool session_reserve(struct session *session, struct session_buffer *buffer,
+                                size_t wanted, struct error *error);
+
+// Frees a buffer that is larger than an arena; all of them but those with results.
+void session_give_back(struct session *session, struct session_buffer *buffer);
+void session_give_back_all(struct session *session);
 
 // --- session_output.c ----------------------------------------------------------------------------
 

@@ -121,7 +121,8 @@ static enum trap_code make_frame(struct import_call *call, struct session_frame 
     struct error error = {.code = ERROR_NONE};
     size_t used;
 
-    if (!session_frame_make(call->session, &wire->call, call->words, frame, &error))
+    error_clear(&call->session->limit);
+    if (!session_frame_make(call->session, &wire->call, call->words, frame, &call->session->limit))
         return TRAP_LIMIT;
     for (uint32_t i = 0; i < wire->call.slot_count; i++) {
         const struct plan_slot *slot = &wire->call.slots[i];
@@ -219,6 +220,9 @@ static enum trap_code take_results(struct import_call *call, const struct sessio
     const uint8_t *blocks;
     size_t used;
 
+    error_clear(&call->session->limit);
+    if (!session_whole(answer, &call->session->limit))
+        return TRAP_LIMIT;
     if (!report_take_frame(answer->bytes, answer->length, false, &frame, NULL, call->back_words,
                            &error) ||
         frame.word_count != wire->back.word_count) {

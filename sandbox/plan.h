@@ -28,7 +28,8 @@
 // guest gets for out and inout parameters stays its caller's.
 //
 // A value is one 64-bit word: signed kinds sign-extended, unsigned ones zero-extended, a bool 0 or
-// 1, floats their bits with zeroes above. A block is two words, offset in the arena and length.
+// 1, floats their bits with zeroes above. A block is two words, offset in the arena and length; the
+// arena is the part of a frame (report.h) that has the blocks, of whatever size.
 // The words of a call are its parameters' in order; those of a return are the result's, then the
 // parameters'. Blocks lie in that order too, each at the first multiple of PLAN_ALIGNMENT that is
 // free, a cstr with its NUL behind it (not counted in the length), and no offset but that one is

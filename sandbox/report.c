@@ -278,11 +278,22 @@ bool report_take_link(const uint8_t *bytes, size_t size, size_t *at, enum report
 
 // --- frames of calls -----------------------------------------------------------------------------
 
-void report_frame_layout(uint32_t name_length, uint32_t word_count, struct report_frame *frame)
+uint32_t report_frame_max(uint64_t memory_bytes)
+{
+    if (memory_bytes >= REPORT_FRAME_MAX - MESSAGE_ARENA_SIZE)
+        return REPORT_FRAME_MAX;
+    if (memory_bytes < MESSAGE_ARENA_SIZE)
+        memory_bytes = MESSAGE_ARENA_SIZE;
+    return (uint32_t)memory_bytes + MESSAGE_ARENA_SIZE;
+}
+
+void report_frame_layout(uint32_t name_length, uint32_t word_count, uint32_t most,
+                         struct report_frame *frame)
 {
     uint32_t end = REPORT_FRAME_HEAD_SIZE + name_length;
 
     assert(name_length <= REPORT_FRAME_NAME_MAX && word_count <= PLAN_WORDS_MAX);
+    assert(most >= MESSAGE_ARENA_SIZE && most <= REPORT_FRAME_MAX);
     *frame = (struct report_frame){
         .name_length = name_length,
         .word_count = word_count,
@@ -291,7 +302,7 @@ void report_frame_layout(uint32_t name_length, uint32_t word_count, struct repor
     };
     frame->words_at = ALIGN_UP(name_length > 0 ? end + REPORT_PLAN_SIZE : end, 8u);
     frame->blocks_at = ALIGN_UP(frame->words_at + 8 * word_count, (uint32_t)PLAN_ALIGNMENT);
-    frame->blocks_size = MESSAGE_ARENA_SIZE - frame->blocks_at;
+    frame->blocks_size = most - frame->blocks_at;
 }
 
 uint32_t report_frame_bytes(const struct report_frame *frame, size_t blocks_used)
@@ -334,14 +345,14 @@ bool report_take_frame(const uint8_t *bytes, size_t size, bool named, struct rep
     uint32_t name_length;
     uint32_t word_count;
 
-    if (size < REPORT_FRAME_HEAD_SIZE || size > MESSAGE_ARENA_SIZE)
+    if (size < REPORT_FRAME_HEAD_SIZE || size > REPORT_FRAME_MAX)
         return error_set(error, ERROR_USAGE_ARGUMENT, 0, "frame: no head");
     name_length = u32_at(bytes);
     word_count = u32_at(bytes + 4);
     if ((name_length > 0) != named || name_length > REPORT_FRAME_NAME_MAX ||
         word_count > PLAN_WORDS_MAX)
         return error_set(error, ERROR_USAGE_ARGUMENT, 0, "frame: bad head");
-    report_frame_layout(name_length, word_count, frame);
+    report_frame_layout(name_length, word_count, REPORT_FRAME_MAX, frame);
     if (frame->words_at + 8 * word_count > size)
         return error_set(error, ERROR_USAGE_ARGUMENT, 0, "frame: cut off");
     frame->blocks_size = size > frame->blocks_at ? (uint32_t)size - frame->blocks_at : 0;

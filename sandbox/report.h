@@ -15,7 +15,8 @@
 // Link (LINK, with PARTs): of each imported function, in the order of their index,
 //   u8 enum report_service; a struct plan if that is REPORT_HOST
 //
-// Frame (CALL, CALL_RESULT, HOST_CALL, HOST_CALL_RESULT; at most an arena):
+// Frame (CALL, CALL_RESULT, HOST_CALL, HOST_CALL_RESULT; what is longer than an arena goes ahead in
+// PARTs, at most report_frame_max bytes in all):
 //   u32 name's length, u32 words; if there is a name: name, struct plan
 //   to a multiple of 8: the words of plan.h
 //   to a multiple of PLAN_ALIGNMENT, if anything follows: blocks, whose offsets count from here
@@ -40,6 +41,7 @@ enum {
     REPORT_SECTION_ID_END = 14, // ids of sections are below
     REPORT_PLAN_SIZE = sizeof(struct plan),
     REPORT_LINK_MAX = 1 + REPORT_PLAN_SIZE, // bytes of one import
+    REPORT_FRAME_MAX = 64 * 1024 * 1024,    // bytes of any frame; report_frame_max may say less
     REPORT_FRAME_HEAD_SIZE = 8,
     REPORT_FRAME_NAME_MAX = 4096
 };
@@ -170,7 +172,12 @@ MUST_CHECK bool report_take_link(const uint8_t *bytes, size_t size, size_t *at,
 
 // --- frames of calls -----------------------------------------------------------------------------
 
-// Offsets in the arena.
+// The longest frame of calls with a plugin whose limits.memory is that: nobody can send or take
+// more than the plugin's memory and an arena's worth of names, numbers and padding. So a worker
+// cannot make a host hold more for its plugin than the plugin may own itself. At least two arenas.
+uint32_t report_frame_max(uint64_t memory_bytes);
+
+// Offsets in the frame.
 struct report_frame {
     uint32_t name_length; // 0: no name, no plan
     uint32_t word_count;
@@ -181,11 +188,12 @@ struct report_frame {
     uint32_t blocks_size; // how much room blocks have, for plan_place and plan_check_...
 };
 
-// Where everything goes. `name_length` is at most REPORT_FRAME_NAME_MAX, `word_count` at most
-// PLAN_WORDS_MAX.
-void report_frame_layout(uint32_t name_length, uint32_t word_count, struct report_frame *frame);
+// Where everything goes in a frame of at most `most` bytes, which report_frame_max says.
+// `name_length` is at most REPORT_FRAME_NAME_MAX, `word_count` at most PLAN_WORDS_MAX.
+void report_frame_layout(uint32_t name_length, uint32_t word_count, uint32_t most,
+                         struct report_frame *frame);
 
-// Bytes of a frame, for word 0 of its message: `blocks_used` is what plan_place says.
+// Bytes of a frame: `blocks_used` is what plan_place says.
 uint32_t report_frame_bytes(const struct report_frame *frame, size_t blocks_used);
 
 // Writes everything in front of the blocks; `start` has room for frame->blocks_at bytes and is then

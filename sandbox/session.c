@@ -20,6 +20,8 @@ static bool serve(struct session *session, bool *orderly)
     else if (received.message.kind == MESSAGE_CALL)
         more = session_call(session, &received);
     arena_release(&session->scratch, mark);
+    if (session->scratch.committed > SESSION_SCRATCH_KEPT)
+        arena_shrink(&session->scratch, SESSION_SCRATCH_KEPT);
     // The end by SHUTDOWN, ERROR, TRAP or EXIT.
     *orderly = session->channel->session.state == MESSAGE_STATE_ENDED;
     return more;
@@ -34,6 +36,7 @@ bool session_run(struct session *session)
         session_send_error(session, &error);
         return false;
     }
+    session->scratch_max = SESSION_SCRATCH_SIZE;
     if (!session_send(session, MESSAGE_CONFINED, 1, (const uint64_t[]){MESSAGE_PROTOCOL}))
         return false;
     while (serve(session, &orderly))

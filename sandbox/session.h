@@ -12,11 +12,16 @@
 
 #include "sandbox/channel.h"
 #include "sandbox/policy.h"
+#include "sandbox/report.h"
 #include "wasi/wasi.h"
 
 enum {
-    // What one pending message takes at most, at most once in each run that is under way.
-    SESSION_SCRATCH_SIZE = 32 * 1024 * 1024,
+    // Addresses for private copies of messages. Arguments are in the guest's memory before guest
+    // code runs, results in the host before a call is over: so only while the guest's allocator is
+    // asked for room is there a frame beneath others, and how much of this may be memory at a time
+    // is limits.engine's to say.
+    SESSION_SCRATCH_SIZE = 4 * REPORT_FRAME_MAX,
+    SESSION_SCRATCH_KEPT = 4 * 1024 * 1024, // stays committed between calls
     // The exit status of a worker whose host is gone or broke a rule.
     SESSION_EXIT_DISORDERLY = 203
 };
@@ -33,6 +38,10 @@ struct session {
 
     struct policy policy; // the checked copy
     struct arena scratch; // private copies of messages: a stack
+    size_t scratch_max;   // bytes of it that may be in use, by the policy
+    uint32_t frame_max;   // bytes of a call's frame, by the policy
+    struct error
+        limit; // what a trap is about whose code is TRAP_LIMIT; empty if it is the engine's
     struct engine *engine;
     struct module *module;
     struct instance *instance;           // NULL until the start function has returned

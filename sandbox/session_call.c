@@ -154,10 +154,11 @@ static bool prepare(struct export_call *call, const struct session_message *mess
 
     if (message->message.words[1] != MESSAGE_BY_NAME)
         return error_set(&call->error, ERROR_USAGE_EXPORT, 0, "exports are called by their names");
-    if (message->length > MESSAGE_ARENA_SIZE)
-        return error_set(&call->error, ERROR_LIMIT_MEMORY, 0, "arguments of %zu bytes; at most %d",
-                         message->length, MESSAGE_ARENA_SIZE);
-    if (!report_take_frame(message->bytes, message->length, true, frame, &call->plan, call->words,
+    if (message->length > call->session->frame_max)
+        return error_set(&call->error, ERROR_LIMIT_MEMORY, 0, "arguments of %zu bytes; at most %u",
+                         message->length, call->session->frame_max);
+    if (!session_whole(message, &call->error) ||
+        !report_take_frame(message->bytes, message->length, true, frame, &call->plan, call->words,
                            &call->error))
         return false;
     plan_wire(&call->plan, &call->wire);
@@ -393,22 +394,28 @@ static enum outcome free_memory(struct export_call *call)
 
 // --- the call ------------------------------------------------------------------------------------
 
-static enum outcome run(struct export_call *call, struct session_frame *frame)
+static enum outcome run(struct export_call *call, const struct session_message *message,
+                        struct session_frame *frame)
 {
     struct session *session = call->session;
     enum outcome outcome;
+    enum outcome freed;
 
     // Fuel is for a call of the application's and all that happens in it.
     if (session->policy.limits.fuel != POLICY_NONE && session->channel->session.depth == 1)
         engine_set_fuel(session->engine, session->policy.limits.fuel);
     outcome = put_arguments(call);
+    // The guest has its copy.
+    arena_release(&session->scratch, message->mark);
     if (outcome == OUTCOME_OK)
         outcome = engine_invoke(session->engine, call->function, call->slots, &call->trap);
     if (outcome == OUTCOME_OK)
         outcome = take_results(call, frame);
-    if (outcome == OUTCOME_OK)
-        outcome = free_memory(call);
-    return outcome;
+    if (outcome == OUTCOME_TRAP)
+        return outcome;
+    // A result that cannot be handed over is no reason for the guest to lose its memory.
+    freed = free_memory(call);
+    return freed == OUTCOME_OK ? outcome : freed;
 }
 
 bool session_call(struct session *session, const struct session_message *message)
@@ -421,7 +428,7 @@ bool session_call(struct session *session, const struct session_message *message
         session_send_error(session, &call.error);
         return !session->over;
     }
-    switch (run(&call, &frame)) {
+    switch (run(&call, message, &frame)) {
     case OUTCOME_OK:
         session_send_bytes(session, &answer, frame.bytes, frame.length);
         break;

@@ -39,14 +39,12 @@ bool session_text_length(const struct session *session, uint32_t address, uint64
     if (memory == NULL || address >= memory->size_bytes)
         return false;
     most = memory->size_bytes - address;
-    if (most > MESSAGE_ARENA_SIZE)
-        most = MESSAGE_ARENA_SIZE;
+    if (most > session->frame_max)
+        most = session->frame_max;
     text = memory->base + address;
     end = memchr(text, 0, most);
-    if (end == NULL)
-        return false;
-    *length = (uint64_t)(end - text);
-    return true;
+    *length = end != NULL ? (uint64_t)(end - text) : most;
+    return end != NULL || most == session->frame_max;
 }
 
 // --- cabi_realloc --------------------------------------------------------------------------------

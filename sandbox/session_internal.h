@@ -23,10 +23,15 @@ struct session_message {
     struct message message;
     const uint8_t *bytes;
     size_t length;
+    size_t mark; // of session->scratch, before the bytes
+    bool lost;   // there was no room for all bytes, so there are none; `length` says how many came
 };
 
 // False: the session is over.
 MUST_CHECK bool session_receive(struct session *session, struct session_message *received);
+
+// Whether the bytes are there. Error: LIMIT_MEMORY, which names limits.engine.
+MUST_CHECK bool session_whole(const struct session_message *received, struct error *error);
 
 // Sends a message whose word 0 says how many bytes belong to it, after PARTs if they are too many
 // for the arena; word 0 is filled in here. Or one without bytes. False: the session is over.
@@ -49,7 +54,8 @@ struct session_frame {
 };
 
 // Lays the blocks out, whose lengths stand in the words, and makes a frame with room for them, all
-// zeroes. Errors: LIMIT_MEMORY if that is more than an arena.
+// zeroes. Errors: LIMIT_MEMORY if that is more than a frame may have (limits.memory), or than there
+// is room for (limits.engine).
 MUST_CHECK bool session_frame_make(struct session *session, const struct plan_form *form,
                                    uint64_t *words, struct session_frame *frame,
                                    struct error *error);
@@ -72,8 +78,8 @@ MUST_CHECK bool session_instantiate(struct session *session, const struct sessio
 // The bytes at an address of memory 0; NULL if they are not all inside, or there is no memory.
 uint8_t *session_memory(const struct session *session, uint64_t address, uint64_t length);
 
-// The length of the text at an address, up to a NUL that is inside and no further than an arena's
-// size away. False if there is none.
+// The length of the text at an address, up to a NUL that is inside. False if there is none. Of a
+// text that is too long for any frame only that much is looked at.
 MUST_CHECK bool session_text_length(const struct session *session, uint32_t address,
                                     uint64_t *length);
 
@@ -89,5 +95,6 @@ MUST_CHECK enum outcome session_free(struct session *session, uint32_t address, 
 
 // --- calls ---------------------------------------------------------------------------------------
 
-// Serves a CALL to its answer; its bytes are the caller's to release. False: the session is over.
+// Serves a CALL to its answer; its bytes are gone before guest code of the call runs. False: the
+// session is over.
 MUST_CHECK bool session_call(struct session *session, const struct session_message *call);

@@ -8,7 +8,7 @@
 
 #define ABI_SECTION "pinfold.abi"
 
-enum { ABI_VERSION = 1 };
+enum { ABI_VERSION = 1, ENGINE_OWN_BYTES = 3 * 1024 * 1024, ENGINE_OWN_PER_MODULE = 6 };
 
 // --- loading -------------------------------------------------------------------------------------
 
@@ -62,6 +62,18 @@ static bool check_abi(const struct module *module, struct error *error)
     return true;
 }
 
+// Of limits.engine messages get what the engine has no use for: a few MiB and six times the module
+// are its own, or half of it where that is more than there is.
+static void limit_scratch(struct session *session, size_t module_size)
+{
+    uint64_t bytes = policy_engine_bytes(&session->policy, module_size);
+    uint64_t own = ENGINE_OWN_BYTES + ENGINE_OWN_PER_MODULE * (uint64_t)module_size;
+    uint64_t most = bytes - (own < bytes / 2 ? own : bytes / 2);
+
+    if (most < session->scratch_max)
+        session->scratch_max = (size_t)most;
+}
+
 static bool load(struct session *session, const struct session_message *start, struct error *error)
 {
     uint64_t size = start->message.words[1];
@@ -70,7 +82,11 @@ static bool load(struct session *session, const struct session_message *start, s
         return error_set(error, ERROR_USAGE_ARGUMENT, 0,
                          "a module of %llu bytes in a mapping of %zu", (unsigned long long)size,
                          session->module_size);
-    if (!take_policy(session, start, error) || !create_engine(session, (size_t)size, error) ||
+    if (!session_whole(start, error) || !take_policy(session, start, error))
+        return false;
+    session->frame_max = report_frame_max(session->policy.limits.memory_bytes);
+    limit_scratch(session, (size_t)size);
+    if (!create_engine(session, (size_t)size, error) ||
         !engine_load(session->engine, session->module_bytes, (size_t)size, &session->module, error))
         return false;
     if (session->module->memory_count > session->policy.limits.memories)
@@ -196,7 +212,7 @@ static enum outcome instantiate_module(struct session *session, const struct ses
         error_set(error, ERROR_LIMIT_MEMORY, 0, "for imports");
         return OUTCOME_ERROR;
     }
-    if (!define_imports(session, link, error))
+    if (!session_whole(link, error) || !define_imports(session, link, error))
         return OUTCOME_ERROR;
     return engine_instantiate(session->engine, session->module, &session->instance, trap, error);
 }

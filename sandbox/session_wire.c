@@ -40,22 +40,52 @@ bool session_send(struct session *session, enum message_kind kind, uint32_t coun
 
 // --- receiving -----------------------------------------------------------------------------------
 
-// Copies `length` bytes of the arena behind those that are there already.
+// Memory for messages counts as the worker's own: more of it than limits.engine says would be taken
+// from what limits.memory promises the guest.
+static uint8_t *allocate(struct session *session, size_t length, size_t alignment)
+{
+    size_t used = arena_mark(&session->scratch);
+
+    if (used > session->scratch_max || length > session->scratch_max - used)
+        return NULL;
+    return arena_alloc(&session->scratch, length, alignment);
+}
+
+static bool no_room(size_t length, struct error *error)
+{
+    return error_set(error, ERROR_LIMIT_MEMORY, 0,
+                     "%zu bytes of a call's values are more than is left of limits.engine; for "
+                     "more, raise `engine:` under limits: in the policy",
+                     length);
+}
+
+// Copies `length` bytes of the arena behind those that are there already. Without room for them the
+// others come all the same, so that the host hears why.
 static bool append(struct session *session, struct session_message *received, size_t length)
 {
-    uint8_t *copy = arena_alloc(&session->scratch, length, received->length == 0 ? 16 : 1);
+    uint8_t *copy = NULL;
 
-    if (copy == NULL || !channel_arena_read(session->channel, 0, copy, length))
+    if (!received->lost)
+        copy = allocate(session, length, received->length == 0 ? PLAN_ALIGNMENT : 1);
+    if (copy != NULL && !channel_arena_read(session->channel, 0, copy, length))
         return give_up(session);
-    if (received->length == 0)
+    received->lost = copy == NULL;
+    if (received->lost)
+        received->bytes = NULL;
+    else if (received->length == 0)
         received->bytes = copy;
     received->length += length;
     return true;
 }
 
+bool session_whole(const struct session_message *received, struct error *error)
+{
+    return !received->lost || no_room(received->length, error);
+}
+
 bool session_receive(struct session *session, struct session_message *received)
 {
-    *received = (struct session_message){.bytes = NULL};
+    *received = (struct session_message){.mark = arena_mark(&session->scratch)};
     for (;;) {
         uint32_t length;
 
@@ -129,13 +159,15 @@ void session_send_trap(struct session *session, const struct trap *trap)
         .words = {0, trap->code, trap->has_place, trap->funcidx, trap->offset},
     };
     bool last = session->channel->session.depth == 0;
+    const char *text = trap->code == TRAP_LIMIT ? session->limit.message : "";
 
     if (session->wasi.exited) {
         session_send(session, MESSAGE_EXIT, 1, (const uint64_t[]){session->wasi.exit_status});
         session->over = true;
         return;
     }
-    session_send_bytes(session, &message, NULL, 0);
+    session_send_bytes(session, &message, (const uint8_t *)text, strlen(text));
+    error_clear(&session->limit);
     session->over = session->over || last;
 }
 
@@ -145,12 +177,16 @@ bool session_frame_make(struct session *session, const struct plan_form *form, u
     struct report_frame layout;
     size_t used;
 
-    report_frame_layout(0, form->word_count, &layout);
-    if (!plan_place(form, words, layout.blocks_size, &used, error))
-        return false;
-    frame->bytes = arena_alloc(&session->scratch, layout.blocks_at + used, PLAN_ALIGNMENT);
+    struct error below = {.code = ERROR_NONE};
+
+    report_frame_layout(0, form->word_count, session->frame_max, &layout);
+    if (!plan_place(form, words, layout.blocks_size, &used, &below))
+        return error_set(error, below.code, 0, "%s; a call carries at most %u bytes%s",
+                         below.message + strlen(error_wording(below.code)) + 2, session->frame_max,
+                         session->frame_max < REPORT_FRAME_MAX ? ": limits.memory and 64 KiB" : "");
+    frame->bytes = allocate(session, layout.blocks_at + used, PLAN_ALIGNMENT);
     if (frame->bytes == NULL)
-        return error_set(error, ERROR_LIMIT_MEMORY, 0, "for the values of a call");
+        return no_room(layout.blocks_at + used, error);
     report_put_frame(frame->bytes, &layout, NULL, NULL, words);
     frame->length = report_frame_bytes(&layout, used);
     frame->blocks = frame->bytes + layout.blocks_at;

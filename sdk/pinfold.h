@@ -128,7 +128,8 @@ PNF_API pnf_status pnf_policy_check(const char *policy_path);
 PNF_API void pnf_unload(pnf_plugin *plugin);
 
 // Calls an export: "name(param: type, ...) -> type", then the arguments as C passes them, then, if
-// there is a result, a pointer for it. PNF_BUSY if another thread is in the plugin.
+// there is a result, a pointer for it. PNF_BUSY if another thread is in the plugin; PNF_LIMIT, and
+// the plugin goes on, if the arguments are too large (sdk/README.md).
 PNF_API pnf_status pnf_call(pnf_plugin *plugin, const char *signature, ...);
 
 // A prepared export saves the look-up and the parse. Owned by the plugin.

@@ -253,7 +253,7 @@ uint64_t worker_frame(struct channel *channel, uint32_t count, const uint64_t *w
     struct report_frame frame;
     size_t length = text ? strlen(text) : 0;
 
-    report_frame_layout(0, count, &frame);
+    report_frame_layout(0, count, REPORT_FRAME_MAX, &frame);
     report_put_frame(bytes, &frame, NULL, NULL, words);
     if (length > 0)
         memcpy(bytes + frame.blocks_at, text, length);

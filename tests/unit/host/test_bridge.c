@@ -30,6 +30,9 @@ struct fixture {
     uint64_t return_words[PLAN_WORDS_MAX];
     uint8_t call_arena[ARENA_SIZE];
     uint8_t return_arena[ARENA_SIZE];
+    struct plan_wire wire;
+    struct bridge_bytes call_blocks[BRIDGE_BLOCKS_MAX];
+    struct bridge_bytes return_blocks[BRIDGE_BLOCKS_MAX];
     struct bridge_outputs outputs;
     struct error error;
 };
@@ -42,14 +45,16 @@ static void prepare(struct fixture *fixture, const char *text, void (*function)(
     if (!signature_parse(text, strlen(text), &fixture->signature, &error) ||
         !bridge_prepare(&fixture->signature.plan, function, NULL, &fixture->bridge, &error))
         fail_msg("%s: %s", text, error.message);
+    plan_wire(&fixture->signature.plan, &fixture->wire);
     // What an earlier plugin may have left behind.
     memset(fixture->call_arena, 0xA5, sizeof fixture->call_arena);
+    memset(fixture->return_arena, 0xA5, sizeof fixture->return_arena);
     fixture->exchange = (struct bridge_exchange){
         .call_words = fixture->call_words,
         .call_arena = fixture->call_arena,
         .call_size = ARENA_SIZE,
         .return_words = fixture->return_words,
-        .return_arena = fixture->return_arena,
+        .return_blocks = fixture->return_blocks,
         .return_size = ARENA_SIZE,
     };
 }
@@ -61,17 +66,24 @@ static bool give(struct fixture *fixture, ...)
 
     error_clear(&fixture->error);
     va_start(arguments, fixture);
-    given = bridge_arguments(&fixture->signature.plan, arguments, fixture->call_words,
-                             fixture->call_arena, ARENA_SIZE, &fixture->exchange.call_size,
-                             &fixture->outputs, &fixture->error);
+    given = bridge_arguments(&fixture->signature.plan, &fixture->wire.call, arguments, ARENA_SIZE,
+                             fixture->call_words, fixture->call_blocks,
+                             &fixture->exchange.call_size, &fixture->outputs, &fixture->error);
     va_end(arguments);
+    if (given)
+        bridge_put_blocks(&fixture->wire.call, fixture->call_words, fixture->call_blocks,
+                          fixture->call_arena);
     return given;
 }
 
 static bool call(struct fixture *fixture)
 {
     error_clear(&fixture->error);
-    return bridge_call(&fixture->bridge, &fixture->exchange, &fixture->error);
+    if (!bridge_call(&fixture->bridge, &fixture->exchange, &fixture->error))
+        return false;
+    bridge_put_blocks(&fixture->bridge.wire.back, fixture->return_words, fixture->return_blocks,
+                      fixture->return_arena);
+    return true;
 }
 
 // Calls and hands the results out, checked as they would be on the other side of a channel.
@@ -85,7 +97,7 @@ static void call_and_take(struct fixture *fixture)
                                   fixture->return_arena, fixture->exchange.return_used, &used,
                                   &fixture->error));
     assert_int_equal(used, fixture->exchange.return_used);
-    bridge_results(&fixture->signature.plan, &fixture->outputs, fixture->return_words,
+    bridge_results(&fixture->wire.back, &fixture->outputs, fixture->return_words,
                    fixture->return_arena);
 }
 
@@ -285,7 +297,7 @@ static void a_null_result_is_empty_or_the_functions_fault(void **state)
     fails(&fixture, false, "the host function's result is NULL with a length");
 }
 
-static void a_result_too_long_for_the_arena_is_a_limit(void **state)
+static void a_result_too_long_for_the_frame_is_a_limit(void **state)
 {
     static const size_t sizes[] = {0, 4, 5};
     struct fixture fixture;
@@ -470,7 +482,7 @@ static void arguments_that_do_not_fit_the_signature_are_refused(void **state)
     refuses(&fixture, give(&fixture, NULL, &length), "parameter 1 is NULL");
 }
 
-static void arguments_too_long_for_the_arena_are_a_limit(void **state)
+static void arguments_too_long_for_the_frame_are_a_limit(void **state)
 {
     static const uint8_t large[ARENA_SIZE];
     struct fixture fixture;
@@ -482,6 +494,25 @@ static void arguments_too_long_for_the_arena_are_a_limit(void **state)
     assert_int_equal(fixture.error.code, ERROR_LIMIT_MEMORY);
     assert_false(give(&fixture, large, SIZE_MAX));
     assert_int_equal(fixture.error.code, ERROR_LIMIT_MEMORY);
+}
+
+// What was in the memory that the frame is put together in may be anything of the application's.
+static void nothing_but_the_arguments_reaches_the_frame(void **state)
+{
+    struct fixture fixture;
+    uint8_t room[5] = "secre";
+    size_t length = sizeof room;
+
+    (void)state;
+    prepare(&fixture, "f(a: bytes, b: out bytes, c: cstr, d: str)", NATIVE(app_log));
+    assert_true(give(&fixture, "A", (size_t)1, room, &length, "C", "D", (size_t)1));
+    assert_int_equal(fixture.exchange.call_size, 49);
+    assert_memory_equal(fixture.call_arena,
+                        "A\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"  // padding
+                        "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" // room
+                        "C\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0D",
+                        49);
+    assert_int_equal(fixture.call_arena[49], 0xA5);
 }
 
 static void a_result_that_nobody_wants_is_left(void **state)
@@ -519,14 +550,15 @@ int main(void)
         cmocka_unit_test(a_str_result_is_returned_by_value_by_thunk_and_by_libffi),
         cmocka_unit_test(a_str_result_that_is_no_utf8_is_the_functions_fault),
         cmocka_unit_test(a_null_result_is_empty_or_the_functions_fault),
-        cmocka_unit_test(a_result_too_long_for_the_arena_is_a_limit),
+        cmocka_unit_test(a_result_too_long_for_the_frame_is_a_limit),
         cmocka_unit_test(a_cstr_result_is_found_by_its_nul_and_null_is_the_functions_fault),
         cmocka_unit_test(a_bool_that_is_none_is_the_functions_fault),
         cmocka_unit_test(a_function_is_not_called_when_the_words_or_blocks_are_wrong),
         cmocka_unit_test(the_largest_plan_is_called_with_all_its_arguments),
         cmocka_unit_test(every_scalar_comes_out_of_a_variadic_call),
         cmocka_unit_test(arguments_that_do_not_fit_the_signature_are_refused),
-        cmocka_unit_test(arguments_too_long_for_the_arena_are_a_limit),
+        cmocka_unit_test(arguments_too_long_for_the_frame_are_a_limit),
+        cmocka_unit_test(nothing_but_the_arguments_reaches_the_frame),
         cmocka_unit_test(a_result_that_nobody_wants_is_left),
         cmocka_unit_test(a_bad_plan_or_no_function_is_refused),
     };

@@ -186,11 +186,12 @@ static uint64_t call_scalars(struct bridge *bridge, bool thunk, const uint64_t *
 {
     uint64_t return_words[PLAN_WORDS_MAX] = {0};
     uint8_t arena[1];
+    struct bridge_bytes blocks[BRIDGE_BLOCKS_MAX];
     struct error error = {.code = ERROR_NONE};
     struct bridge_exchange exchange = {.call_words = words,
                                        .call_arena = arena,
                                        .return_words = return_words,
-                                       .return_arena = arena};
+                                       .return_blocks = blocks};
 
     memset(seen, 0xDB, sizeof seen);
     bridge->use_thunk = thunk;

@@ -21,9 +21,9 @@ static struct pair pair;
 static struct session session;
 static struct policy policy;
 static pthread_t thread;
-static bool orderly;    // what session_run said
-static uint8_t *module; // what it is given
-static uint8_t incoming[REPORT_BYTES_MAX];
+static bool orderly;                           // what session_run said
+static uint8_t *module;                        // what it is given
+static uint8_t incoming[REPORT_BYTES_MAX + 1]; // the longest that comes
 static size_t incoming_length;
 static char output[256 * 1024]; // what came by OUTPUT
 static size_t output_length;
@@ -58,10 +58,27 @@ static int tear_down(void **state)
     return 0;
 }
 
+// Sends so much ahead that the rest fits into one message; the rest's size.
+static size_t host_send_parts(const uint8_t **bytes, size_t length)
+{
+    for (; length > MESSAGE_ARENA_SIZE; length -= MESSAGE_ARENA_SIZE) {
+        struct message part = {.kind = MESSAGE_PART, .count = 1, .words = {MESSAGE_ARENA_SIZE}};
+
+        assert_true(channel_arena_write(&pair.host, 0, *bytes, MESSAGE_ARENA_SIZE));
+        assert_int_equal(channel_send(&pair.host, &part), CHANNEL_OK);
+        assert_int_equal(channel_receive(&pair.host, &part, in(20 * SECOND)), CHANNEL_OK);
+        assert_string_equal(message_name(part.kind), "TAKEN");
+        assert_int_equal(part.words[0], MESSAGE_ARENA_SIZE);
+        *bytes += MESSAGE_ARENA_SIZE;
+    }
+    return length;
+}
+
 static void host_send(enum message_kind kind, const void *bytes, size_t length, uint64_t second)
 {
     bool is_short = kind == MESSAGE_SHUTDOWN;
-    bool has_second = kind != MESSAGE_HOST_CALL_RESULT && kind != MESSAGE_TAKEN;
+    bool has_second =
+        kind != MESSAGE_HOST_CALL_RESULT && kind != MESSAGE_TAKEN && kind != MESSAGE_PART;
     struct message message = {
         .kind = kind,
         .count = is_short     ? 0
@@ -73,6 +90,13 @@ static void host_send(enum message_kind kind, const void *bytes, size_t length, 
     if (kind != MESSAGE_TAKEN && length > 0)
         assert_true(channel_arena_write(&pair.host, 0, bytes, length));
     assert_int_equal(channel_send(&pair.host, &message), CHANNEL_OK);
+}
+
+static void host_send_long(enum message_kind kind, const uint8_t *bytes, size_t length,
+                           uint64_t second)
+{
+    length = host_send_parts(&bytes, length);
+    host_send(kind, bytes, length, second);
 }
 
 static void take(const struct message *message)
@@ -124,7 +148,7 @@ static struct message expect(enum message_kind kind)
     return message;
 }
 
-static void expect_error(enum error_code code)
+__attribute__((unused)) static void expect_error(enum error_code code)
 {
     struct message message = expect(MESSAGE_ERROR);
 
@@ -133,7 +157,7 @@ static void expect_error(enum error_code code)
     assert_int_equal(message.words[1], code);
 }
 
-static void expect_trap(enum trap_code code)
+__attribute__((unused)) static void expect_trap(enum trap_code code)
 {
     struct message message = expect(MESSAGE_TRAP);
 
@@ -225,6 +249,8 @@ struct value {
 #define BLOCK(text_) ((struct value){.text = (text_), .length = strlen(text_)})
 #define ROOM(room_)  ((struct value){.length = (room_)})
 
+enum { FRAME_SIZE = 4 * 1024 * 1024 }; // of the longest that a test sends
+
 // Puts a frame together; its size.
 static size_t make_frame(const struct plan_form *form, const char *name, const struct plan *plan,
                          const struct value *values, uint8_t *bytes)
@@ -241,7 +267,8 @@ static size_t make_frame(const struct plan_form *form, const char *name, const s
         if (plan_kind_is_block(slot->kind))
             words[slot->word + 1] = values[i].length;
     }
-    report_frame_layout(name != NULL ? (uint32_t)strlen(name) : 0, form->word_count, &frame);
+    report_frame_layout(name != NULL ? (uint32_t)strlen(name) : 0, form->word_count, FRAME_SIZE,
+                        &frame);
     assert_true(plan_place(form, words, frame.blocks_size, &used, &error));
     report_put_frame(bytes, &frame, (const uint8_t *)name, plan, words);
     for (size_t i = 0; i < form->slot_count; i++)
@@ -252,29 +279,29 @@ static size_t make_frame(const struct plan_form *form, const char *name, const s
 
 static void send_call(const char *text, const struct value *values)
 {
-    static uint8_t bytes[MESSAGE_ARENA_SIZE];
+    static uint8_t bytes[FRAME_SIZE];
     struct signature signature;
     struct plan plan = plan_of(text, &signature);
     struct plan_wire wire;
 
     plan_wire(&plan, &wire);
     memset(bytes, 0, sizeof bytes);
-    host_send(MESSAGE_CALL, bytes, make_frame(&wire.call, signature.name, &plan, values, bytes),
-              MESSAGE_BY_NAME);
+    host_send_long(MESSAGE_CALL, bytes,
+                   make_frame(&wire.call, signature.name, &plan, values, bytes), MESSAGE_BY_NAME);
 }
 
 #define SEND_CALL(text_, ...) send_call(text_, (const struct value[]){{0}, ##__VA_ARGS__} + 1)
 
 static void send_result(const char *text, const struct value *values)
 {
-    static uint8_t bytes[MESSAGE_ARENA_SIZE];
+    static uint8_t bytes[FRAME_SIZE];
     struct signature signature;
     struct plan plan = plan_of(text, &signature);
     struct plan_wire wire;
 
     plan_wire(&plan, &wire);
-    host_send(MESSAGE_HOST_CALL_RESULT, bytes, make_frame(&wire.back, NULL, NULL, values, bytes),
-              0);
+    host_send_long(MESSAGE_HOST_CALL_RESULT, bytes,
+                   make_frame(&wire.back, NULL, NULL, values, bytes), 0);
 }
 
 #define SEND_RESULT(text_, ...) send_result(text_, (const struct value[]){{0}, ##__VA_ARGS__} + 1)
@@ -309,3 +336,48 @@ static void expect_host_call(uint64_t index)
     assert_int_equal(expect(MESSAGE_HOST_CALL).words[1], index);
     read_frame();
 }
+
+// --- guests --------------------------------------------------------------------------------------
+
+// Memory with an allocator that never reuses: the u32 at 0 counts what was freed, the one at 4 the
+// bytes that were. Every allocation is a multiple of 16.
+static void build_allocator_of(uint32_t pages)
+{
+    uint32_t top = build_global(I32, true, CODE(I32_CONST, U32(1024)));
+    uint32_t function;
+
+    build_memory(pages, pages);
+    function = build_function(
+        "iiii:i", "",
+        CODE(LOCAL_GET, 3, I32_EQZ, IF, EMPTY, I32_CONST, 0, I32_CONST, 0, I32_LOAD, 2, 0,
+             I32_CONST, 1, I32_ADD, I32_STORE, 2, 0, I32_CONST, 4, I32_CONST, 4, I32_LOAD, 2, 0,
+             LOCAL_GET, 1, I32_ADD, I32_STORE, 2, 0, I32_CONST, 0, RETURN, END, GLOBAL_GET,
+             (uint8_t)top, GLOBAL_GET, (uint8_t)top, LOCAL_GET, 3, I32_CONST, 15, I32_ADD,
+             I32_CONST, 0x70, I32_AND, I32_ADD, GLOBAL_SET, (uint8_t)top));
+    build_export("cabi_realloc", EXTERNAL_FUNCTION, function);
+}
+
+__attribute__((unused)) static void build_allocator(void)
+{
+    build_allocator_of(2);
+}
+
+static void build_exported(const char *name, const char *signature, const uint8_t *code,
+                           size_t length)
+{
+    build_export(name, EXTERNAL_FUNCTION, build_function(signature, "", code, length));
+}
+
+// Address and length, which are locals 0 and 1, as one i64.
+#define PACKED                                                                                     \
+    LOCAL_GET, 1, I64_EXTEND_I32_U, I64_CONST, 32, I64_SHL, LOCAL_GET, 0, I64_EXTEND_I32_U, I64_OR
+
+static void load_and_link(const char *const *services)
+{
+    start_session();
+    expect(MESSAGE_MODULE_REPORT);
+    send_link(services);
+    expect(MESSAGE_LOADED);
+}
+
+#define LOAD(...) load_and_link((const char *const[]){__VA_ARGS__})

@@ -293,7 +293,7 @@ static size_t write_frame(struct report_frame *frame)
 {
     const uint64_t words[] = {0, 3};
 
-    report_frame_layout(sizeof name - 1, 2, frame);
+    report_frame_layout(sizeof name - 1, 2, MESSAGE_ARENA_SIZE, frame);
     report_put_frame(bytes, frame, (const uint8_t *)name, &greet, words);
     memcpy(bytes + frame->blocks_at, "Ada", 3);
     return report_frame_bytes(frame, 3);
@@ -304,17 +304,30 @@ static void the_parts_of_a_frame_lie_where_documented(void **state)
     struct report_frame frame;
 
     (void)state;
-    report_frame_layout(sizeof name - 1, 2, &frame);
+    report_frame_layout(sizeof name - 1, 2, MESSAGE_ARENA_SIZE, &frame);
     assert_int_equal(frame.name_at, 8);
     assert_int_equal(frame.plan_at, 13);
     assert_int_equal(frame.words_at, 56);
     assert_int_equal(frame.blocks_at, 80);
     assert_int_equal(frame.blocks_size, MESSAGE_ARENA_SIZE - 80);
-    report_frame_layout(0, 3, &frame);
+    report_frame_layout(0, 3, REPORT_FRAME_MAX, &frame);
     assert_int_equal(frame.words_at, 8);
     assert_int_equal(frame.blocks_at, 32);
+    assert_int_equal(frame.blocks_size, REPORT_FRAME_MAX - 32);
     assert_int_equal(report_frame_bytes(&frame, 0), 32);
     assert_int_equal(report_frame_bytes(&frame, 5), 37);
+}
+
+static void a_frame_is_no_longer_than_memory_and_an_arena(void **state)
+{
+    (void)state;
+    assert_int_equal(report_frame_max(0), 2 * MESSAGE_ARENA_SIZE);
+    assert_int_equal(report_frame_max(64 * 1024), 128 * 1024);
+    assert_int_equal(report_frame_max(1024 * 1024), 1024 * 1024 + MESSAGE_ARENA_SIZE);
+    assert_int_equal(report_frame_max(REPORT_FRAME_MAX - MESSAGE_ARENA_SIZE - 1),
+                     REPORT_FRAME_MAX - 1);
+    assert_int_equal(report_frame_max(REPORT_FRAME_MAX), REPORT_FRAME_MAX);
+    assert_int_equal(report_frame_max(UINT64_MAX), REPORT_FRAME_MAX);
 }
 
 static void a_frame_is_read_as_it_was_written(void **state)
@@ -389,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_link_is_read_as_it_was_written),
         cmocka_unit_test(links_that_are_cut_off_or_unknown_are_refused),
         cmocka_unit_test(the_parts_of_a_frame_lie_where_documented),
+        cmocka_unit_test(a_frame_is_no_longer_than_memory_and_an_arena),
         cmocka_unit_test(a_frame_is_read_as_it_was_written),
         cmocka_unit_test(frames_that_are_cut_off_or_misnamed_are_refused),
         cmocka_unit_test(lengths_in_a_frame_are_bounded),
