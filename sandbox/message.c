@@ -209,20 +209,21 @@ static uint64_t take(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+// The sequence comes last, and is read first: whoever dies on the way has sent nothing.
 void message_write(struct message_slot *slot, uint64_t sequence, const struct message *message)
 {
     assert(message->count <= MESSAGE_WORDS_MAX);
-    put(&slot->sequence, sequence);
     put(&slot->kind, message->kind);
     put(&slot->depth, message->depth);
     put(&slot->count, message->count);
     for (uint32_t i = 0; i < message->count; i++)
         put(&slot->words[i], message->words[i]);
+    __atomic_store_n(&slot->sequence, sequence, __ATOMIC_RELEASE);
 }
 
 static void copy_slot(const struct message_slot *slot, struct message_slot *copy)
 {
-    copy->sequence = take(&slot->sequence);
+    copy->sequence = __atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE);
     copy->kind = take(&slot->kind);
     copy->depth = take(&slot->depth);
     copy->count = take(&slot->count);

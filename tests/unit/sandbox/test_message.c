@@ -2,10 +2,13 @@
 #include "sandbox/message.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -286,6 +289,40 @@ static void a_message_comes_out_of_a_slot_as_it_went_in(void **state)
     assert_int_equal(message_bytes(&out), 100);
 }
 
+static sigjmp_buf interrupted;
+
+static void interrupt(int number)
+{
+    (void)number;
+    siglongjmp(interrupted, 1);
+}
+
+// Everything behind the sequence lies in a page that cannot be written.
+static void a_message_whose_writing_was_cut_short_is_not_there(void **state)
+{
+    const struct sigaction action = {.sa_handler = interrupt};
+    const struct message message = {.kind = MESSAGE_EXIT, .depth = 1, .count = 1};
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct sigaction before;
+    struct message_slot *slot;
+    uint8_t *pages =
+        mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)state;
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+    slot = (struct message_slot *)(void *)(pages + page - offsetof(struct message_slot, kind));
+    slot->sequence = 6;
+    assert_int_equal(sigaction(SIGSEGV, &action, &before), 0);
+    if (sigsetjmp(interrupted, 1) == 0) {
+        message_write(slot, 7, &message);
+        fail();
+    }
+    sigaction(SIGSEGV, &before, NULL);
+    assert_int_equal(slot->sequence, 6);
+    munmap(pages, 2 * page);
+}
+
 static void words_beyond_the_count_are_read_as_zero(void **state)
 {
     struct message_slot slot = good_slot();
@@ -430,6 +467,7 @@ int main(void)
         cmocka_unit_test(failures_outside_of_calls_end_the_session),
         cmocka_unit_test(an_exit_ends_the_session_from_any_depth),
         cmocka_unit_test(a_message_comes_out_of_a_slot_as_it_went_in),
+        cmocka_unit_test(a_message_whose_writing_was_cut_short_is_not_there),
         cmocka_unit_test(words_beyond_the_count_are_read_as_zero),
         cmocka_unit_test(every_sequence_but_the_next_is_a_violation),
         cmocka_unit_test(numbers_that_are_no_message_are_a_violation),
