@@ -235,11 +235,11 @@ variant() {
 }
 
 # What involves threads of the host. Nothing of the engine, which has none and is slow to compile.
-thread_tests='e2e e2e/hostile e2e/sigkills host/monitor host/session sandbox/channel
-    sandbox/channel_wait'
+thread_tests='e2e e2e/hostile e2e/protocol e2e/sigkills e2e/steps host/monitor host/session
+    sandbox/channel sandbox/channel_wait'
 thread_targets='examples/hello plugins/greet.wasm tests/e2e/trouble.wasm tests/e2e/e2e
-    tests/e2e/e2e_hostile tests/e2e/e2e_sigkills tests/unit/unit_host_monitor
-    tests/unit/unit_host_session tests/unit/unit_sandbox_channel
+    tests/e2e/e2e_hostile tests/e2e/e2e_protocol tests/e2e/e2e_sigkills tests/e2e/e2e_steps
+    tests/unit/unit_host_monitor tests/unit/unit_host_session tests/unit/unit_sandbox_channel
     tests/unit/unit_sandbox_channel_wait'
 
 # thread_variant NAME COMPILER OPTION...: builds and tests those alone.

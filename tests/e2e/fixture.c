@@ -215,3 +215,39 @@ bool fixture_has_children(int patience_ms)
         usleep(PATIENCE_STEP_MS * 1000);
     }
 }
+
+pid_t fixture_parent_of(pid_t pid)
+{
+    char path[64];
+    char line[512];
+    FILE *file;
+    const char *after_name = NULL;
+    int parent = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    file = fopen(path, "r");
+    if (file == NULL)
+        return 0;
+    if (fgets(line, sizeof line, file) != NULL)
+        after_name = strrchr(line, ')');
+    fclose(file);
+    if (after_name == NULL || sscanf(after_name, ") %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+size_t fixture_children_of(pid_t parent, pid_t other, pid_t *children, size_t most)
+{
+    DIR *all = opendir("/proc");
+    size_t count = 0;
+
+    assert_non_null(all);
+    for (struct dirent *entry = readdir(all); entry != NULL; entry = readdir(all)) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+
+        if (pid > 0 && pid != other && count < most && fixture_parent_of(pid) == parent)
+            children[count++] = pid;
+    }
+    closedir(all);
+    return count;
+}

@@ -6,7 +6,9 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <pinfold.h>
 
@@ -57,3 +59,7 @@ int fixture_mappings(void);
 // waiting for those that are about to go.
 void fixture_adopt(void);
 bool fixture_has_children(int patience_ms);
+
+// The parent of a process, 0 if there is none; and the children of one, but for `other`.
+pid_t fixture_parent_of(pid_t pid);
+size_t fixture_children_of(pid_t parent, pid_t other, pid_t *children, size_t most);

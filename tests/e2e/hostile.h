@@ -53,9 +53,16 @@ enum {
 };
 
 // The module that it claims to have:
-// (import "app" "again" (func (param i32) (result i32)))   index 0
-// (import "app" "pause" (func))                            from 1 on, `imports - 1` times
-// (export "run" (func (result i32)))                       which returns HOSTILE_RESULT
+// (export "run" (func (result i32)))    which returns HOSTILE_RESULT
+// (export "text" (func (result i64)))   a str, which is empty
+// and these imports, then more of `pause`.
+enum hostile_import {
+    HOSTILE_IMPORT_AGAIN, // (import "app" "again" (func (param i32) (result i32)))
+    HOSTILE_IMPORT_PAUSE, // (import "app" "pause" (func))
+    HOSTILE_IMPORT_NOTE,  // (import "app" "note" (func (param i32 i32)))   a str
+    HOSTILE_IMPORT_WASI,  // (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+    HOSTILE_IMPORTS       // at least
+};
 enum { HOSTILE_RESULT = 42 };
 
 struct hostile_order {

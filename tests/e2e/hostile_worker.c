@@ -97,24 +97,38 @@ static struct report_text text_of(const char *text)
     return (struct report_text){(const uint8_t *)text, (uint32_t)strlen(text)};
 }
 
+static void put_function(struct report_writer *writer, const char *module, const char *name,
+                         uint16_t parameters, uint16_t results, const uint8_t *types)
+{
+    const struct report_item item = {
+        .part = module != NULL ? REPORT_IMPORT : REPORT_EXPORT,
+        .kind = REPORT_FUNCTION,
+        .parameter_count = parameters,
+        .result_count = results,
+        .module = text_of(module != NULL ? module : ""),
+        .name = text_of(name),
+        .types = types,
+    };
+
+    report_put_item(writer, &item);
+}
+
 static size_t make_report(void)
 {
     static const uint8_t i32[2] = {PLAN_CORE_I32, PLAN_CORE_I32};
+    static const uint8_t i64[1] = {PLAN_CORE_I64};
     struct report_writer writer = {.bytes = report, .size = sizeof report};
-    struct report_head head = {.counts = {[REPORT_IMPORT] = order.imports, [REPORT_EXPORT] = 1}};
-    struct report_item item = {.part = REPORT_IMPORT, .kind = REPORT_FUNCTION, .types = i32};
+    struct report_head head = {.counts = {[REPORT_IMPORT] = order.imports, [REPORT_EXPORT] = 2}};
 
     report_put_head(&writer, &head);
-    for (uint32_t i = 0; i < order.imports; i++) {
-        item.module = text_of("app");
-        item.name = text_of(i == 0 ? "again" : "pause");
-        item.parameter_count = item.result_count = i == 0;
-        report_put_item(&writer, &item);
-    }
-    item = (struct report_item){
-        .part = REPORT_EXPORT, .kind = REPORT_FUNCTION, .result_count = 1, .types = i32};
-    item.name = text_of("run");
-    report_put_item(&writer, &item);
+    put_function(&writer, "app", "again", 1, 1, i32);
+    put_function(&writer, "app", "pause", 0, 0, i32);
+    put_function(&writer, "app", "note", 2, 0, i32);
+    put_function(&writer, "wasi_snapshot_preview1", "sched_yield", 0, 1, i32);
+    for (uint32_t i = HOSTILE_IMPORTS; i < order.imports; i++)
+        put_function(&writer, "app", "pause", 0, 0, i32);
+    put_function(&writer, NULL, "run", 0, 1, i32);
+    put_function(&writer, NULL, "text", 0, 1, i64);
     need(writer.length <= sizeof report, "the report is too long");
     return writer.length;
 }
@@ -205,17 +219,21 @@ static _Noreturn void flip(void)
 {
     const uint64_t words[1] = {HOSTILE_RESULT};
     struct message_slot *slot = &channel.memory->slots[MESSAGE_TO_HOST].slot;
+    uint64_t *arena = channel.memory->arenas[MESSAGE_TO_HOST].words;
     uint64_t length = put_frame(1, words);
+    uint64_t head = arena[0];
 
     send(MESSAGE_CALL_RESULT, 1, &length);
     for (;;) {
         uint64_t wrong = next_near();
 
-        store(&slot->kind, next_random() % (MESSAGE_KIND_COUNT + 1));
+        store(&slot->sequence, channel.sent + 1);
+        store(&slot->sequence, channel.sent);
+        store(&slot->kind, next_random() % 2 ? MESSAGE_LOADED : MESSAGE_KIND_COUNT);
         store(&slot->words[0], wrong);
         store(&slot->count, wrong);
-        store(&channel.memory->arenas[MESSAGE_TO_HOST].words[0], wrong);
-        store(&channel.memory->arenas[MESSAGE_TO_HOST].words[0], 1);
+        store(arena, wrong);
+        store(arena, head);
         store(&slot->count, 1);
         store(&slot->words[0], length);
         store(&slot->kind, MESSAGE_CALL_RESULT);
@@ -328,7 +346,7 @@ static void send_report(void)
         need(receive() == MESSAGE_TAKEN, "TAKEN was expected");
     }
     need(channel_arena_write(&channel, 0, report + at, length - at), "report");
-    send(MESSAGE_MODULE_REPORT, 3, (const uint64_t[]){length - at, order.imports, 1});
+    send(MESSAGE_MODULE_REPORT, 3, (const uint64_t[]){length - at, order.imports, 2});
 }
 
 static void receive_link(void)
@@ -351,7 +369,7 @@ static void load(void)
     receive_link();
     reach(HOSTILE_STARTING);
     if (order.place == HOSTILE_START_IMPORT) {
-        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), 1});
+        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), HOSTILE_IMPORT_PAUSE});
         reach(HOSTILE_START_IMPORT);
         need(receive() == MESSAGE_HOST_CALL_RESULT, "a result was expected");
     }
@@ -369,12 +387,12 @@ static void call_host(void)
         receive();
     }
     if (order.place == HOSTILE_IMPORT) {
-        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), 1});
+        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), HOSTILE_IMPORT_PAUSE});
         reach(HOSTILE_IMPORT);
         receive();
     }
     if (order.place == HOSTILE_NESTED && channel.session.depth == 1) {
-        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(1, depth), 0});
+        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(1, depth), HOSTILE_IMPORT_AGAIN});
         need(receive() == MESSAGE_CALL, "a call was expected");
         reach(HOSTILE_NESTED);
     }

@@ -33,7 +33,7 @@ enum {
     "pinfold: 1\n"                                                                                 \
     "limits: { time: 200ms, output: 64MiB }\n"                                                     \
     "wasi: { stdout: capture }\n"                                                                  \
-    "host_functions:\n  - app.again\n  - app.pause\n"
+    "host_functions:\n  - app.again\n  - app.note\n  - app.pause\n"
 #define GOOD_POLICY "pinfold: 1\nhost_functions:\n  - app.again\n  - app.fail\n"
 
 static const char *const place_names[HOSTILE_PLACES] = {
@@ -77,6 +77,12 @@ static void app_pause(void)
     usleep(300);
 }
 
+static void app_note(const char *text, size_t length)
+{
+    (void)text;
+    (void)length;
+}
+
 static void app_fail(void)
 {
 }
@@ -86,6 +92,7 @@ static void open_host(void)
     fixture_provide_worker(fixture_program("tests/e2e/worker-hostile"));
     host = fixture_open_host(fixture_in_folder(""));
     pnf_host_function(host, "app.again(@ctx, depth: i32) -> i32", PNF_NATIVE(app_again), NULL);
+    pnf_host_function(host, "app.note(text: str)", PNF_NATIVE(app_note), NULL);
     pnf_host_function(host, "app.pause()", PNF_NATIVE(app_pause), NULL);
     pnf_host_function(host, "app.fail()", PNF_NATIVE(app_fail), NULL);
 }
@@ -242,7 +249,7 @@ static void attack_in(enum hostile_place place)
     size_t count = sizeof acts / sizeof acts[0] - first;
     struct attack attack = {.order = {.magic = HOSTILE_MAGIC,
                                       .place = place,
-                                      .imports = parts ? HOSTILE_IMPORTS_MAX : 2}};
+                                      .imports = parts ? HOSTILE_IMPORTS_MAX : HOSTILE_IMPORTS}};
     uint64_t end_us = fixture_now_us() + attacked_for_us();
     int descriptors = fixture_descriptors();
 
@@ -292,7 +299,7 @@ static void warm_up(void)
                             .act = "warm up"};
 
     open_host();
-    attack.order.imports = 2;
+    attack.order.imports = HOSTILE_IMPORTS;
     attack_once(&attack);
     pnf_host_close(host);
 }

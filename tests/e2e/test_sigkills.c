@@ -4,7 +4,6 @@
 // ends. This process starts a host in a child, kills, and adopts orphans, so that it sees whatever
 // is left. The child's threads load, call and unload without end, each with a host of its own; they
 // expect a status that fits, in time.
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -185,50 +184,16 @@ static _Noreturn void be_host(void)
 
 // --- the killer ----------------------------------------------------------------------------------
 
-static pid_t parent_of(pid_t pid)
-{
-    char path[64];
-    char line[512];
-    FILE *file;
-    const char *after_name = NULL;
-    int parent = 0;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    file = fopen(path, "r");
-    if (file == NULL)
-        return 0;
-    if (fgets(line, sizeof line, file) != NULL)
-        after_name = strrchr(line, ')');
-    fclose(file);
-    if (after_name == NULL || sscanf(after_name, ") %*c %d", &parent) != 1)
-        return 0;
-    return parent;
-}
-
 struct processes {
     pid_t pids[PROCESSES_MAX];
     size_t count;
 };
 
-static void find_children(pid_t parent, pid_t but, struct processes *found)
-{
-    DIR *all = opendir("/proc");
-
-    assert_non_null(all);
-    for (struct dirent *entry = readdir(all); entry != NULL; entry = readdir(all)) {
-        pid_t pid = (pid_t)atoi(entry->d_name);
-
-        if (pid > 0 && pid != but && found->count < PROCESSES_MAX && parent_of(pid) == parent)
-            found->pids[found->count++] = pid;
-    }
-    closedir(all);
-}
-
 // Only if it is still whose it was: numbers are used again.
 static bool kill_child_of(pid_t parent, pid_t pid)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    bool killed = pidfd >= 0 && parent_of(pid) == parent &&
+    bool killed = pidfd >= 0 && fixture_parent_of(pid) == parent &&
                   syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0;
 
     if (pidfd >= 0)
@@ -247,7 +212,7 @@ static bool kill_launcher(pid_t host)
     struct processes launchers = {.count = 0};
     pid_t victim;
 
-    find_children(getpid(), host, &launchers);
+    launchers.count = fixture_children_of(getpid(), host, launchers.pids, PROCESSES_MAX);
     victim = pick(&launchers);
     return victim != 0 && kill_child_of(getpid(), victim);
 }
@@ -259,11 +224,11 @@ static bool kill_worker(pid_t host)
     pid_t launcher;
     pid_t victim;
 
-    find_children(getpid(), host, &launchers);
+    launchers.count = fixture_children_of(getpid(), host, launchers.pids, PROCESSES_MAX);
     launcher = pick(&launchers);
     if (launcher == 0)
         return false;
-    find_children(launcher, 0, &workers);
+    workers.count = fixture_children_of(launcher, 0, workers.pids, PROCESSES_MAX);
     victim = pick(&workers);
     return victim != 0 && kill_child_of(launcher, victim);
 }
