@@ -30,7 +30,9 @@ enum fault_mode {
 
 struct attack {
     uint32_t kind;
-    uint32_t pointers; // bits of the arguments that are offsets in a page with `text` in it
+    // Bits of the arguments that are offsets in a page with `text` in it; and, from
+    // ATTACK_CONTROL_SHIFT on, of those that are offsets in control memory.
+    uint32_t pointers;
     int64_t number;
     uint64_t arguments[6];
     uint32_t fault_mode;
@@ -40,6 +42,7 @@ struct attack {
 };
 
 enum {
+    ATTACK_CONTROL_SHIFT = 8,
     ATTACK_EXIT_WENT_ON = 99,   // a call was made after the one that failed
     ATTACK_RECORD_OFFSET = 1024 // of the record in control memory
 };

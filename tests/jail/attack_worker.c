@@ -48,6 +48,8 @@ static long raw(long number, const uint64_t arguments[6])
     return result == -1 ? -errno : result;
 }
 
+static const uint8_t *control;
+
 static long attack_call(const struct attack *attack)
 {
     uint64_t arguments[6];
@@ -57,6 +59,8 @@ static long attack_call(const struct attack *attack)
         arguments[at] = attack->arguments[at];
         if ((attack->pointers >> at & 1) != 0)
             arguments[at] += (uintptr_t)page;
+        if ((attack->pointers >> (ATTACK_CONTROL_SHIFT + at) & 1) != 0)
+            arguments[at] += (uintptr_t)control;
     }
     return raw(attack->number, arguments);
 }
@@ -191,6 +195,7 @@ static int attack_body(struct worker *worker)
     struct attack attack;
 
     memcpy(&attack, worker->options.payload, sizeof attack);
+    control = worker->control;
     report->calls = faulty_system_calls();
     report->result = perform(&attack, report);
     report->done = 1;
