@@ -86,7 +86,7 @@ static uint64_t put_frame(uint32_t count, const uint64_t *words)
     uint8_t bytes[512] = {0};
     struct report_frame frame;
 
-    report_frame_layout(0, count, &frame);
+    report_frame_layout(0, count, REPORT_FRAME_MAX, &frame);
     report_put_frame(bytes, &frame, NULL, NULL, words);
     need(channel_arena_write(&channel, 0, bytes, frame.blocks_at), "a frame is too long");
     return report_frame_bytes(&frame, 0);

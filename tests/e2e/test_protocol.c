@@ -178,7 +178,7 @@ static void make_frame(const struct forgery *forgery, struct hostile_order *orde
 {
     struct report_frame frame;
 
-    report_frame_layout(0, forgery->word_count, &frame);
+    report_frame_layout(0, forgery->word_count, REPORT_FRAME_MAX, &frame);
     assert_true(frame.blocks_at + 2 <= sizeof order->frame);
     report_put_frame(order->frame, &frame, NULL, NULL, forgery->words);
     memcpy(order->frame + frame.blocks_at, "hi", 2);
