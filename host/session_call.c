@@ -8,7 +8,7 @@
 #include "sandbox/report.h"
 
 enum {
-    EXPLANATION_SIZE = 160,
+    EXPLANATION_SIZE = 224,
     TRAP_NUMBER_NONE = 0, // the numbers that a trap has on the channel
 #define TRAP(NAME_, words_) TRAP_NUMBER_##NAME_,
 #include "sandbox/wasm/trap.def"
