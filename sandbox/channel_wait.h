@@ -11,8 +11,10 @@
 #include <stdint.h>
 
 enum {
-    CHANNEL_LINE = 64,        // of the cache
-    CHANNEL_SPINS_MAX = 64,   // pauses; about a microsecond
+    CHANNEL_LINE = 64, // of the cache
+    // Pauses, of about 16 ns: less than it takes to sleep and be woken on another processor, and
+    // enough for a short call with its bytes, or for the copy of an arena.
+    CHANNEL_SPINS_MAX = 512,
     CHANNEL_YIELDS_MAX = 8,   // of one wait
     CHANNEL_PROBE = 16,       // each of so many waits tries everything again
     CHANNEL_NO_CPU = 0xffffff // where a processor does not tell its number
