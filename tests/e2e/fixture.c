@@ -18,7 +18,13 @@
 
 #include <cmocka.h>
 
-enum { PATHS = 4, FILE_SIZE_MAX = 1024 * 1024, WATCH_US = 1000, PATIENCE_STEP_MS = 5 };
+enum {
+    PATHS = 4,
+    FILE_SIZE_MAX = 1024 * 1024,
+    WATCH_US = 1000,
+    LATE_US = 500,
+    PATIENCE_STEP_MS = 5
+};
 
 // --- programs and files --------------------------------------------------------------------------
 
@@ -134,8 +140,8 @@ static void *run_watch(void *unused)
 
         usleep(WATCH_US);
         took = fixture_now_us() - begin;
-        if (took > WATCH_US && took - WATCH_US > atomic_load(&late_us))
-            atomic_store(&late_us, took - WATCH_US);
+        if (took > WATCH_US + LATE_US)
+            atomic_fetch_add(&late_us, took - WATCH_US);
     }
     return NULL;
 }
@@ -154,7 +160,7 @@ void fixture_watch_end(void)
 
 uint64_t fixture_watch_late_us(void)
 {
-    return atomic_exchange(&late_us, 0);
+    return 2 * atomic_exchange(&late_us, 0);
 }
 
 // --- what is left --------------------------------------------------------------------------------

@@ -42,8 +42,9 @@ const uint8_t *fixture_read(const char *path, size_t *size);
 
 uint64_t fixture_now_us(void);
 
-// A thread that sleeps for a millisecond at a time, and notes how late it wakes: what the machine
-// itself is late by is nobody's fault. The longest since the last question.
+// A thread that sleeps for a millisecond at a time, and notes what it is late by, if that is much:
+// what the machine owes to other jobs is nobody's fault. What it was since the last question,
+// twice, since the end of a call passes through processes that are late as well.
 void fixture_watch_begin(void);
 void fixture_watch_end(void);
 uint64_t fixture_watch_late_us(void);

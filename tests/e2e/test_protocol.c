@@ -475,8 +475,10 @@ static void a_worker_that_never_says_what_the_module_is_has_half_a_minute(void *
     const char *ms = getenv("PINFOLD_HOSTILE_MS");
 
     (void)state;
-    if (ms == NULL || strtoull(ms, NULL, 10) < LOADING_MS)
-        skip();
+    if (ms == NULL || strtoull(ms, NULL, 10) < LOADING_MS) {
+        print_message("# PINFOLD_HOSTILE_MS leaves no time for that\n");
+        return;
+    }
     expect(&order, "silence", PNF_TIMEOUT, "30 s", LOADING_MS + PINFOLD_SLACK_MS);
 }
 
