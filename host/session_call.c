@@ -66,6 +66,9 @@ static bool take_error(struct session *session, const struct message *message, c
     char text[ERROR_MESSAGE_SIZE];
     pnf_status status;
 
+    // A call that was stopped ends the plugin, however the worker came to an end with it.
+    if (in_call && session_stop_of(session) != SESSION_STOP_NONE)
+        return session_stopped(session, error);
     copy_text(session, text, sizeof text);
     if (message->words[1] == ERROR_NONE || message->words[1] >= ERROR_CODE_COUNT)
         return session_violated(session, "an error that is none", error);

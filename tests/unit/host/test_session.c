@@ -432,6 +432,35 @@ static void session_interrupts_a_worker_at_its_deadline(void **state)
     expect_failure(fixture, PNF_TIMEOUT, "limits.time is 50ms");
 }
 
+static void answer_with_error(int number)
+{
+    (void)number;
+    worker_send(interrupted, MESSAGE_ERROR, 4, (const uint64_t[]){0, ERROR_USAGE_EXPORT, 0, 0});
+}
+
+static void late_refuser(struct channel *channel)
+{
+    struct message message;
+
+    interrupted = channel;
+    worker_load(channel);
+    worker_take_call(channel);
+    signal(SIGUSR1, answer_with_error);
+    pause();
+    worker_receive(channel, MESSAGE_SHUTDOWN, &message);
+}
+
+// Or the next call would be over before it began.
+static void session_ends_a_plugin_that_refuses_a_call_after_its_deadline(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->policy.limits.time_ms = 50;
+    load(fixture, late_refuser);
+    expect_failure(fixture, PNF_TIMEOUT, "limits.time is 50ms");
+    expect_failure(fixture, PNF_TIMEOUT, "must be loaded again");
+}
+
 static void *cancel_soon(void *argument)
 {
     struct fixture *fixture = argument;
@@ -683,6 +712,7 @@ int main(void)
         TEST(session_says_which_host_function_failed_and_why),
         TEST(session_kills_a_worker_that_ignores_its_deadline),
         TEST(session_interrupts_a_worker_at_its_deadline),
+        TEST(session_ends_a_plugin_that_refuses_a_call_after_its_deadline),
         TEST(session_cancels_a_call_from_another_thread),
         TEST(session_tells_a_second_thread_that_it_is_busy),
         TEST(session_kills_whoever_breaks_the_protocol_in_a_call),
