@@ -47,6 +47,14 @@ static bool take_trap(struct session *session, const struct message *message, co
         snprintf(place, sizeof place, ", in function %u at offset 0x%llx", error->funcidx,
                  (unsigned long long)error->offset);
     }
+    if (session_trap_is_fuel(message->words[1])) {
+        if (error->status == PNF_OK)
+            snprintf(error->capability, sizeof error->capability, "limits.fuel");
+        return session_ended(session, PNF_LIMIT, error,
+                             "it could not %s: it used up its limits.fuel of %llu%s; for more, "
+                             "raise `fuel:` under limits: in the policy",
+                             what, (unsigned long long)session->setup.policy->limits.fuel, place);
+    }
     if (session->failed && error->status == PNF_OK)
         snprintf(error->function, sizeof error->function, "%s.%s",
                  session->failed->signature.module, session->failed->signature.name);

@@ -89,6 +89,9 @@ bool session_exports(const struct session *session, const char *name);
 // The words of a trap's code, which came from the worker.
 const char *session_trap_words(uint64_t code);
 
+// Whether it is the end of limits.fuel: a limit then, and no trap of the guest's own.
+bool session_trap_is_fuel(uint64_t code);
+
 // --- session_call.c ------------------------------------------------------------------------------
 
 // Serves a HOST_CALL.

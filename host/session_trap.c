@@ -12,3 +12,15 @@ const char *session_trap_words(uint64_t code)
 
     return code > 0 && code < sizeof words / sizeof words[0] ? words[code] : "unknown trap";
 }
+
+bool session_trap_is_fuel(uint64_t code)
+{
+    enum trap_code {
+        TRAP_NONE,
+#define TRAP(NAME_, words_) TRAP_##NAME_,
+#include "sandbox/wasm/trap.def"
+#undef TRAP
+    };
+
+    return code == TRAP_FUEL_EXHAUSTED;
+}

@@ -52,9 +52,8 @@ static void expect(pnf_status got, pnf_status status, const char *words)
     assert_int_equal(pnf_last_error()->status, status);
 }
 
-static pnf_plugin *load_trouble(void)
+static pnf_plugin *load_trouble_under(const char *policy)
 {
-    static const char policy[] = POLICY GRANTS;
     static uint8_t bytes[FILE_SIZE_MAX];
     FILE *file = fopen(PINFOLD_TROUBLE, "rb");
     pnf_plugin *plugin;
@@ -65,9 +64,14 @@ static pnf_plugin *load_trouble(void)
     fclose(file);
     pnf_host_function(host, "app.fail()", PNF_NATIVE(app_fail), NULL);
     pnf_host_function(host, "app.again(depth: i32) -> i32", PNF_NATIVE(app_again), NULL);
-    if (pnf_load_bytes(host, "trouble", bytes, size, policy, sizeof policy - 1, &plugin) != PNF_OK)
+    if (pnf_load_bytes(host, "trouble", bytes, size, policy, strlen(policy), &plugin) != PNF_OK)
         fail_msg("%s", pnf_error_text());
     return plugin;
+}
+
+static pnf_plugin *load_trouble(void)
+{
+    return load_trouble_under(POLICY GRANTS);
 }
 
 static pnf_status load_version(uint8_t version)
@@ -125,6 +129,16 @@ static void exports_that_are_not_there_or_another_cannot_be_linked(void **state)
                      PNF_OK);
 }
 
+static void fuel_is_a_limit_of_the_policy(void **state)
+{
+    pnf_plugin *plugin = load_trouble_under("pinfold: 1\nlimits: { fuel: 100000 }\n" GRANTS);
+
+    (void)state;
+    expect(pnf_call(plugin, "spin()"), PNF_LIMIT, "limits.fuel");
+    assert_string_equal(pnf_last_error()->capability, "limits.fuel");
+    expect(pnf_call(plugin, "trap()"), PNF_LIMIT, "must be loaded again");
+}
+
 // Gets in when the other thread is not in.
 static void *spin(void *plugin)
 {
@@ -162,6 +176,7 @@ int main(void)
         TEST(a_guest_for_another_interface_has_a_status_of_its_own),
         TEST(types_that_come_later_are_used_wrongly),
         TEST(exports_that_are_not_there_or_another_cannot_be_linked),
+        TEST(fuel_is_a_limit_of_the_policy),
         TEST(a_second_caller_is_told_that_the_plugin_is_busy),
     };
 
