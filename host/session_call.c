@@ -414,6 +414,24 @@ static bool enter(struct session *session, bool *nested, struct error_text *erro
     return may;
 }
 
+// Ends the outermost call. One that was stopped has been, even if its result came first: or the
+// next call would be the one that finds out.
+static bool leave(struct session *session, bool done, struct error_text *error)
+{
+    if (session->held > 0)
+        session_give_back_all(session);
+    pthread_mutex_lock(&session->lock);
+    if (session->end == PNF_OK && session_stop_of(session) != SESSION_STOP_NONE) {
+        pthread_mutex_unlock(&session->lock);
+        done = session_stopped(session, error);
+        pthread_mutex_lock(&session->lock);
+    }
+    session->active = false;
+    session->deadline_ns = CHANNEL_FOREVER;
+    pthread_mutex_unlock(&session->lock);
+    return done;
+}
+
 bool session_call(struct session *session, const struct session_export *prepared, va_list arguments,
                   struct error_text *error)
 {
@@ -423,16 +441,10 @@ bool session_call(struct session *session, const struct session_export *prepared
     if (!enter(session, &nested, error))
         return false;
     done = run_call(session, prepared, arguments, error);
+    if (!nested)
+        done = leave(session, done, error);
     if (!done && error->export_name[0] == '\0')
         error_text_name(error->export_name, prepared->signature.name,
                         strlen(prepared->signature.name));
-    if (nested)
-        return done;
-    if (session->held > 0)
-        session_give_back_all(session);
-    pthread_mutex_lock(&session->lock);
-    session->active = false;
-    session->deadline_ns = CHANNEL_FOREVER;
-    pthread_mutex_unlock(&session->lock);
     return done;
 }

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -310,6 +312,44 @@ static void a_call_is_cancelled_from_another_thread(void **state)
     pnf_host_close(host);
 }
 
+static atomic_bool has_cancelled;
+
+static void *cancel_at_once(void *plugin)
+{
+    usleep(100);
+    pnf_cancel(plugin);
+    atomic_store(&has_cancelled, true);
+    return NULL;
+}
+
+// A call that begins when pnf_cancel has returned is not the one that was meant.
+static void a_cancellation_is_not_kept_for_a_later_call(void **state)
+{
+    pnf_host *host = open_good_host();
+
+    (void)state;
+    for (int turn = 0; turn < 200; turn++) {
+        pnf_plugin *plugin = load_trouble(host, POLICY GRANTS);
+        pnf_status status = PNF_OK;
+        pnf_bytes result;
+        pthread_t thread;
+        bool later = false;
+
+        atomic_store(&has_cancelled, false);
+        assert_int_equal(pthread_create(&thread, NULL, cancel_at_once, plugin), 0);
+        while (status == PNF_OK && !later) {
+            later = atomic_load(&has_cancelled);
+            status = pnf_call(plugin, "reverse(b: bytes) -> bytes", "ab", (size_t)2, &result);
+        }
+        pthread_join(thread, NULL);
+        if (status != PNF_OK && (later || status != PNF_CANCELLED) &&
+            !strstr(pnf_error_text(), "has ended"))
+            fail_msg("turn %d: %s", turn, pnf_error_text());
+        pnf_unload(plugin);
+    }
+    pnf_host_close(host);
+}
+
 static void memory_ends_where_the_policy_says(void **state)
 {
     static const char policy[] = POLICY "limits: { memory: 2MiB }\n" GRANTS;
@@ -369,6 +409,7 @@ int main(void)
         cmocka_unit_test(each_trap_has_its_words),
         cmocka_unit_test(a_deadline_ends_a_loop),
         cmocka_unit_test(a_call_is_cancelled_from_another_thread),
+        cmocka_unit_test(a_cancellation_is_not_kept_for_a_later_call),
         cmocka_unit_test(memory_ends_where_the_policy_says),
         cmocka_unit_test(workers_that_go_wrong_have_their_own_status),
         cmocka_unit_test(missing_programs_are_named),
