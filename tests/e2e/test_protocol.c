@@ -27,6 +27,7 @@ enum {
     LOADING_MS = 30000,
     FLIPS = 300,
     SWITCHES_MAX = 100,
+    TRIES = 5,
     PATIENCE_MS = 2000
 };
 
@@ -154,12 +155,17 @@ static struct outcome run(const struct hostile_order *order)
 static void expect(const struct hostile_order *order, const char *name, pnf_status status,
                    const char *words, uint64_t limit_ms)
 {
-    struct outcome outcome = run(order);
+    struct outcome outcome;
 
-    if (outcome.status != status || !strstr(pnf_error_text(), words))
-        fail_msg("%s: %s: %s", name, pnf_status_words(outcome.status), pnf_error_text());
-    if (outcome.took_us > limit_ms * 1000)
-        fail_msg("%s: took %llu us", name, (unsigned long long)outcome.took_us);
+    // A busy machine is late now and then, a deadline that does not hold always.
+    for (int i = 0; i < TRIES; i++) {
+        outcome = run(order);
+        if (outcome.status != status || !strstr(pnf_error_text(), words))
+            fail_msg("%s: %s: %s", name, pnf_status_words(outcome.status), pnf_error_text());
+        if (outcome.took_us <= limit_ms * 1000)
+            return;
+    }
+    fail_msg("%s: took %llu us", name, (unsigned long long)outcome.took_us);
 }
 
 // --- messages that are wrong ---------------------------------------------------------------------

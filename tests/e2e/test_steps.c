@@ -32,6 +32,7 @@ enum {
     AROUND = 12,      // instructions before and behind each atomic store and system call,
     STRIDE = 3,       // each of so many
     DEATH_MS = 50,
+    TRIES = 5,
     PATIENCE_MS = 2000
 };
 
@@ -230,7 +231,8 @@ static void follow_whole_call(enum hostile_place place, struct course *course)
     pnf_unload(caller.plugin);
 }
 
-static void expect_death_noticed(struct caller *caller, uint64_t killed_us, uint32_t at)
+// Whether that came in time.
+static bool expect_death_noticed(struct caller *caller, uint64_t killed_us, uint32_t at)
 {
     uint64_t returned_us = atomic_load(&caller->returned_us);
     uint64_t limit_us = (DEATH_MS + PINFOLD_SLACK_MS - 50) * UINT64_C(1000);
@@ -239,14 +241,21 @@ static void expect_death_noticed(struct caller *caller, uint64_t killed_us, uint
         assert_int_equal(caller->result, HOSTILE_RESULT);
     else if (caller->status != PNF_CRASHED)
         fail_msg("step %u: %s", at, pnf_status_words(caller->status));
-    if (returned_us > killed_us + limit_us + fixture_watch_late_us())
-        fail_msg("step %u: returned after %llu us", at,
-                 (unsigned long long)(returned_us - killed_us));
+    if (returned_us <= killed_us + limit_us + fixture_watch_late_us())
+        return true;
+    print_message("# step %u: returned after %llu us\n", at,
+                  (unsigned long long)(returned_us - killed_us));
+    return false;
 }
 
-// Whether the caller got an answer all the same.
-static bool die_after(enum hostile_place place, uint32_t steps)
+struct death {
+    bool answered; // the caller got an answer all the same
+    bool in_time;
+};
+
+static struct death die_once(enum hostile_place place, uint32_t steps)
 {
+    struct death death;
     struct caller caller = {.plugin = load(place)};
     pid_t worker = find_worker();
     uint64_t killed_us;
@@ -260,10 +269,22 @@ static bool die_after(enum hostile_place place, uint32_t steps)
     killed_us = fixture_now_us();
     end_worker(worker);
     pthread_join(caller.thread, NULL);
-    expect_death_noticed(&caller, killed_us, steps);
+    death.in_time = expect_death_noticed(&caller, killed_us, steps);
     assert_int_equal(pnf_call(caller.plugin, "run() -> i32", &result), PNF_CRASHED);
     pnf_unload(caller.plugin);
-    return caller.status == PNF_OK;
+    death.answered = caller.status == PNF_OK;
+    return death;
+}
+
+// Whether it was answered. A busy machine is late now and then, a call that does not notice always.
+static bool die_after(enum hostile_place place, uint32_t steps)
+{
+    struct death death = die_once(place, steps);
+
+    for (int i = 1; i < TRIES && !death.in_time; i++)
+        death = die_once(place, steps);
+    assert_true(death.in_time);
+    return death.answered;
 }
 
 static void die_around(enum hostile_place place, uint32_t at, unsigned *deaths, unsigned *answers)
