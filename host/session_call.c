@@ -414,9 +414,7 @@ static bool enter(struct session *session, bool *nested, struct error_text *erro
     return may;
 }
 
-// Ends the outermost call. One that was stopped has been, even if its result came first: or the
-// next call would be the one that finds out.
-static bool leave(struct session *session, bool done, struct error_text *error)
+bool session_leave(struct session *session, bool done, struct error_text *error)
 {
     if (session->held > 0)
         session_give_back_all(session);
@@ -442,7 +440,7 @@ bool session_call(struct session *session, const struct session_export *prepared
         return false;
     done = run_call(session, prepared, arguments, error);
     if (!nested)
-        done = leave(session, done, error);
+        done = session_leave(session, done, error);
     if (!done && error->export_name[0] == '\0')
         error_text_name(error->export_name, prepared->signature.name,
                         strlen(prepared->signature.name));

@@ -161,11 +161,8 @@ static bool go(struct session *session, session_way *way, struct error_text *err
     session->owner = pthread_self();
     session->call++;
     pthread_mutex_unlock(&session->lock);
-    done = way(session, error);
-    session->deadline_ns = CHANNEL_FOREVER;
-    session_give_back_all(session);
+    done = session_leave(session, way(session, error), error);
     pthread_mutex_lock(&session->lock);
-    session->active = false;
     if (!done && session->end == PNF_OK)
         session->end = error->status;
     pthread_mutex_unlock(&session->lock);

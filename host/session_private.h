@@ -101,6 +101,10 @@ MUST_CHECK bool session_host_call(struct session *session, const struct message 
 // Runs _initialize, if the module exports that: WASI has it run before everything else.
 MUST_CHECK bool session_initialize(struct session *session, struct error_text *error);
 
+// Ends the outermost call, or the load; whether it was well done. One that was stopped has been,
+// even if its result came first: or the next call would be the one that finds out.
+MUST_CHECK bool session_leave(struct session *session, bool done, struct error_text *error);
+
 // TRAP, EXIT or ERROR, which end what was under way. Always false. `what` was: "start greet".
 bool session_take_failure(struct session *session, const struct message *message, const char *what,
                           struct error_text *error);
