@@ -114,7 +114,7 @@ static bool failed(const char *what)
 
 static bool open_host(pnf_host **host)
 {
-    pnf_options options = {.libexec = PINFOLD_BUILD};
+    pnf_options options = {.libexec = PINFOLD_PROGRAMS};
 
     if (pnf_host_open(&options, host) != PNF_OK)
         return failed("host");
@@ -290,14 +290,21 @@ static void print_times(uint64_t *times, int count, int per, uint32_t size)
         printf(" %6.2f GB/s", size / median);
 }
 
+static const char greet_policy[] = "pinfold: 1\nhost_functions: [app.log]\n";
+
 static bool run_starts(pnf_host *host, const char *path, uint64_t *times, int count)
 {
     for (int i = 0; i < count; i++) {
         uint64_t before = now();
         pnf_plugin *plugin;
-        pnf_status status = path
-                                ? pnf_load(host, path, PINFOLD_GREET_YAML, &plugin)
-                                : pnf_load_bytes(host, "tiny", tiny, sizeof tiny, NULL, 0, &plugin);
+        pnf_source source = {
+            .module_path = path,
+            .module = path ? NULL : tiny,
+            .module_size = path ? 0 : sizeof tiny,
+            .policy_text = greet_policy,
+            .policy_size = sizeof greet_policy - 1,
+        };
+        pnf_status status = pnf_load_from(host, &source, &plugin);
 
         times[i] = now() - before;
         if (status != PNF_OK)
