@@ -302,6 +302,20 @@ pnf_bytes pnf_output(pnf_plugin *plugin)
     return (pnf_bytes){plugin->session.output, plugin->session.output_length};
 }
 
+pnf_status pnf_output_check(pnf_plugin *plugin)
+{
+    int before = errno;
+    struct error_text error;
+
+    error_text_init(&error);
+    if (!plugin)
+        error_text_set(&error, PNF_USAGE, "cannot check output: the plugin is NULL");
+    else if (session_check_output(&plugin->session, &error))
+        return PNF_OK;
+    error_text_name(error.plugin, plugin ? plugin->name : "", plugin ? strlen(plugin->name) : 0);
+    return api_finish(&error, before);
+}
+
 // --- inside a host function ----------------------------------------------------------------------
 
 pnf_plugin *pnf_context_plugin(pnf_context *context)

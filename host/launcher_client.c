@@ -201,6 +201,16 @@ static bool send_message(int socket, const void *message, size_t length, const i
     return sent == (ssize_t)length;
 }
 
+// Ends the launcher, and with it all workers, so that it is lost for good: what it might still say
+// would not be heard, and a worker that nobody knows would stay.
+static void give_up(struct launcher_client *client)
+{
+    client->lost = true;
+    shutdown(client->socket, SHUT_RDWR);
+    if (client->pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, client->pidfd, SIGKILL, NULL, 0);
+}
+
 // The next reply, if there is one; `*descriptor` is -1 or the caller's. Anything but a well-formed
 // reply is the end of the launcher.
 static bool receive_reply(struct launcher_client *client, struct launcher_reply *reply,
@@ -231,7 +241,7 @@ static bool receive_reply(struct launcher_client *client, struct launcher_reply 
     if (length == sizeof *reply && reply->protocol == START_PROTOCOL)
         return true;
     close_if_open(descriptor);
-    client->lost = true;
+    give_up(client);
     return false;
 }
 
@@ -289,7 +299,7 @@ static bool await_reply(struct launcher_client *client, struct launcher_reply *r
         take_reply(client, reply, descriptor);
     if (reply->kind != 0)
         return true;
-    client->lost = true; // one that does not answer is of no use
+    give_up(client); // one that does not answer is of no use
     note_loss(client);
     return error_set(error, ERROR_SYSTEM_PROCESS, 0, "the launcher does not answer");
 }
@@ -386,8 +396,9 @@ static bool send_start(struct launcher_client *client, const struct launcher_sta
            system_error(error, "start message");
 }
 
+// Closes the socket once the launcher has it: that leaves room for the descriptor that comes back.
 static bool request_worker(struct launcher_client *client, struct launcher_worker *worker,
-                           int socket, struct error *error)
+                           int *socket, struct error *error)
 {
     struct launcher_request request = {
         .protocol = START_PROTOCOL, .kind = LAUNCHER_START, .id = client->next_id};
@@ -395,8 +406,9 @@ static bool request_worker(struct launcher_client *client, struct launcher_worke
 
     if (client->lost)
         return error_set(error, ERROR_SYSTEM_PROCESS, 0, "the launcher is gone");
-    if (!send_message(client->socket, &request, sizeof request, &socket, 1))
+    if (!send_message(client->socket, &request, sizeof request, socket, 1))
         return system_error(error, "request");
+    close_if_open(socket);
     client->next_id = client->next_id == UINT32_MAX ? 1 : client->next_id + 1;
     if (!await_reply(client, &reply, &worker->pidfd, error))
         return false;
@@ -406,6 +418,10 @@ static bool request_worker(struct launcher_client *client, struct launcher_worke
         return true;
     }
     close_if_open(&worker->pidfd);
+    if (reply.kind == LAUNCHER_STARTED) {
+        give_up(client);
+        return error_set(error, ERROR_SYSTEM_PROCESS, 0, "no descriptor is left for a worker");
+    }
     return error_set(error, ERROR_SYSTEM_PROCESS, 0, "worker: errno %d", reply.status);
 }
 
@@ -419,15 +435,15 @@ bool launcher_client_start(struct launcher_client *client, const struct launcher
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return system_error(error, "socket");
     pthread_mutex_lock(&client->lock);
-    started =
-        send_start(client, start, ends[0], error) && request_worker(client, worker, ends[1], error);
+    started = send_start(client, start, ends[0], error) &&
+              request_worker(client, worker, &ends[1], error);
     if (started) {
         worker->socket = ends[0];
         worker->next = client->workers;
         client->workers = worker;
     }
     pthread_mutex_unlock(&client->lock);
-    close(ends[1]);
+    close_if_open(&ends[1]);
     if (!started)
         close(ends[0]);
     return started;

@@ -63,9 +63,7 @@ static void take_event(struct monitor *monitor, const struct epoll_event *event)
 {
     if (event->data.u64 == OF_WAKE)
         take_wake(monitor);
-    else if (event->data.u64 == OF_LAUNCHER)
-        take_launcher(monitor, event->events);
-    else
+    else if (event->data.u64 != OF_LAUNCHER)
         take_end(monitor, event->data.u64);
 }
 
@@ -101,6 +99,10 @@ static void *run(void *argument)
 
         pthread_mutex_unlock(&monitor->lock);
         count = epoll_wait(monitor->epoll, events, EVENTS_AT_ONCE, timeout);
+        // Without the lock: whoever starts a worker may hold the launcher's for long.
+        for (int i = 0; i < count; i++)
+            if (events[i].data.u64 == OF_LAUNCHER)
+                take_launcher(monitor, events[i].events);
         pthread_mutex_lock(&monitor->lock);
         for (int i = 0; i < count; i++)
             take_event(monitor, &events[i]);

@@ -83,6 +83,7 @@ struct session {
     size_t output_size;                 // room
     size_t output_length;               // captured
     uint64_t output_left;               // of limits.output
+    pnf_status output_state;            // PNF_OK until some was lost
     uint64_t deadline_ns;               // of the outermost call
     bool preparing;                     // no guest code has run yet
     char failure[SESSION_FAILURE_SIZE]; // of the host function that failed last
@@ -146,6 +147,9 @@ MUST_CHECK bool session_prepare(const struct session *session, const char *signa
 // be there. Errors: PNF_LIMIT for arguments that no frame holds, after which the plugin goes on.
 MUST_CHECK bool session_call(struct session *session, const struct session_export *prepared,
                              va_list arguments, struct error_text *error);
+
+// Whether all output was taken. Errors: PNF_LIMIT, PNF_SYSTEM.
+MUST_CHECK bool session_check_output(const struct session *session, struct error_text *error);
 
 // Ends the call under way, if there is one. Any thread.
 void session_cancel(struct session *session);

@@ -99,6 +99,8 @@ bool session_take_failure(struct session *session, const struct message *message
         return take_trap(session, message, what, error);
     if (message->kind == MESSAGE_ERROR)
         return take_error(session, message, what, error);
+    if (session_stop_of(session) != SESSION_STOP_NONE)
+        return session_stopped(session, error);
     if (error->status == PNF_OK)
         error->exit_status = (uint32_t)message->words[0];
     return session_ended(session, PNF_EXITED, error, "it has exited with status %u",
@@ -152,6 +154,15 @@ static bool has_ended(struct session *session)
     ended = session->end != PNF_OK;
     pthread_mutex_unlock(&session->lock);
     return ended;
+}
+
+// After a call inside of this one has ended the plugin, its worker may only come to an end.
+static bool goes_on(struct session *session, struct error_text *error)
+{
+    session_kill(session);
+    return error_text_set(error, PNF_VIOLATION,
+                          "plugin '%s': its worker went on after its end and was killed: %s",
+                          session->setup.name, session->end_text);
 }
 
 // What the function is to blame for, or the size of what it returned.
@@ -232,6 +243,8 @@ bool session_host_call(struct session *session, const struct message *message,
         function = session->imports[message->words[1]];
     if (!function)
         return session_violated(session, "a call of a host function that was not granted", error);
+    if (has_ended(session))
+        return goes_on(session, error);
     if (session_must_stop(session))
         return refuse(session, function, PNF_TRAP, "the call was to end", error);
     session_keep(session, &level->incoming);
@@ -312,6 +325,8 @@ static bool take_result(struct session *session, const struct session_export *pr
 
     if (session_stop_of(session) != SESSION_STOP_NONE)
         return session_stopped(session, error);
+    if (has_ended(session))
+        return goes_on(session, error);
     session_keep(session, result);
     if (!report_take_frame(result->bytes, result->length, false, &frame, NULL, words, &below) ||
         !plan_check_return(&prepared->wire, call_words, words, result->bytes + frame.blocks_at,

@@ -35,18 +35,45 @@ static size_t next_size(const struct session *session, const struct session_buff
     return size < wanted ? wanted : size;
 }
 
+// How many calls of host functions are being served, further in than which nothing that came in is
+// needed any more.
+static uint32_t served(const struct session *session)
+{
+    const struct message_session *state = &session->channel.session;
+    enum message_state now = state->state == MESSAGE_STATE_TAKING ? state->resume : state->state;
+
+    return now == MESSAGE_STATE_IMPORT || now == MESSAGE_STATE_START_IMPORT ? state->depth + 1
+                                                                            : state->depth;
+}
+
+// Gives back what calls that are over still hold. Of their results the application may still look
+// at those, until its next call; they are not counted, and this is how much they are.
+static size_t give_back_dead(struct session *session)
+{
+    size_t results = 0;
+
+    for (size_t i = served(session); i <= MESSAGE_DEPTH_MAX; i++)
+        session_give_back(session, &session->levels[i].incoming);
+    for (size_t i = session->channel.session.depth + 1; i <= MESSAGE_DEPTH_MAX; i++)
+        results += excess(&session->levels[i].result);
+    return results;
+}
+
 bool session_reserve(struct session *session, struct session_buffer *buffer, size_t wanted,
                      struct error *error)
 {
     struct session_buffer grown = *buffer;
     size_t most = SESSION_FRAMES_HELD * frame_max(session);
+    size_t dead = 0;
     size_t held;
 
     if (wanted <= buffer->size)
         return true;
     grown.size = next_size(session, buffer, wanted);
+    if (session->held - excess(buffer) + excess(&grown) > most)
+        dead = give_back_dead(session);
     held = session->held - excess(buffer) + excess(&grown);
-    if (held > most)
+    if (held - dead > most)
         return error_set(error, ERROR_LIMIT_MEMORY, 0,
                          "calls inside each other would hold %zu bytes in the host, at most %zu",
                          held, most);

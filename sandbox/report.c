@@ -135,6 +135,8 @@ static bool has_shape(const struct report_item *item)
         return false;
     if (table || global ? !is_value_type(item->value_type) : item->value_type != 0)
         return false;
+    if (item->part == REPORT_DATA && item->first >= item->second)
+        return false;
     if (external && !limits && (item->flags & REPORT_HAS_VALUE) == 0 && item->first != 0)
         return false;
     return item->parameter_count <= REPORT_TYPES_MAX && item->result_count <= REPORT_TYPES_MAX &&

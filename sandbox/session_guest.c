@@ -49,11 +49,14 @@ bool session_text_length(const struct session *session, uint32_t address, uint64
 
 // --- cabi_realloc --------------------------------------------------------------------------------
 
+// A function of the guest's own: one of the host's, exported again, would call itself for its
+// result.
 static bool is_reallocation(const struct session *session, const struct function *function)
 {
     const struct deftype *type = type_at(&engine_store(session->engine)->types, function->type);
 
-    if (type->parameter_count != REALLOC_PARAMETERS || type->result_count != 1)
+    if (function->instance == NULL || type->parameter_count != REALLOC_PARAMETERS ||
+        type->result_count != 1)
         return false;
     for (uint32_t i = 0; i <= REALLOC_PARAMETERS; i++) {
         if (type->types[i] != VALTYPE_I32)

@@ -94,10 +94,14 @@ static bool constant_of(const struct expression *expression, uint64_t *value)
 
 static void set_global(struct report_item *item, const struct global_declaration *global)
 {
+    uint64_t value;
+
     item->value_type = value_code(global->type.type);
     item->flags = global->type.is_mutable ? REPORT_MUTABLE : 0;
-    if (constant_of(&global->initial, &item->first))
+    if (constant_of(&global->initial, &value)) {
         item->flags |= REPORT_HAS_VALUE;
+        item->first = value;
+    }
 }
 
 static void put_function(struct pass *pass, struct report_item *item, uint32_t number)
@@ -154,7 +158,7 @@ static void put_data(struct pass *pass)
         uint64_t address;
 
         if (segment->mode != SEGMENT_ACTIVE || segment->memidx != 0 || segment->size == 0 ||
-            !constant_of(&segment->offset, &address))
+            !constant_of(&segment->offset, &address) || segment->size > UINT64_MAX - address)
             continue;
         if (address < item.first)
             item.first = address;

@@ -143,6 +143,10 @@ PNF_API void pnf_cancel(pnf_plugin *plugin);
 // until the next call on it.
 PNF_API pnf_bytes pnf_output(pnf_plugin *plugin);
 
+// Whether all that it wrote was taken: PNF_LIMIT after more than limits.output, PNF_SYSTEM where it
+// could not be written. The guest was told, too.
+PNF_API pnf_status pnf_output_check(pnf_plugin *plugin);
+
 // --- what is in a module ---
 
 typedef struct pnf_module pnf_module;

@@ -7,16 +7,15 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "sdk/pinfold.h"
 
-enum {
-    CLI_USAGE = 2,   // exit status of a wrong command line
-    CLI_FAILED = 125 // of Pinfold's own failure
-};
+struct cli_command;
 
 // What is left once options are taken away. Everything is borrowed from argv but `settings`.
 struct cli_options {
+    const struct cli_command *command;
     const char *policy;
     pnf_setting *settings;
     size_t setting_count;
@@ -54,15 +53,25 @@ void cli_overview(void);
 // --- failure.c -----------------------------------------------------------------------------------
 
 // Reports the thread's last error on stderr, as text or as one JSON object, and returns its exit
-// status.
-int cli_fail(const struct cli_options *options);
+// status. `subject` is the file that it is about, or NULL where the error says so itself.
+int cli_fail(const struct cli_options *options, const char *subject);
 
-// The same for a wrong argument: `format` says what is wrong.
-int cli_fail_usage(const struct cli_options *options, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+// The same for an error of the command line's own: `format` says what is wrong.
+int cli_fail_as(const struct cli_options *options, pnf_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 // The exit status that goes with a status; the table is sdk/pinfold_status.def.
 int cli_exit_status(pnf_status status);
+
+// --- plugins.c -----------------------------------------------------------------------------------
+
+// A host whose log goes to stderr. NULL after a message.
+pnf_host *cli_open_host(const struct cli_options *options, int *exit_status);
+
+// Writes what the policy had captured to `file`, and tells if output was lost. The exit status to
+// go on with: `exit_status` unless that is 0 and output was lost.
+int cli_finish_output(const struct cli_options *options, pnf_plugin *plugin, FILE *file,
+                      int exit_status);
 
 // --- show.c --------------------------------------------------------------------------------------
 
@@ -72,6 +81,9 @@ void cli_show(const void *bytes, size_t length);
 
 // Always with \xNN, for newlines too.
 void cli_show_safe(const void *bytes, size_t length);
+
+// Text from anywhere as JSON: what is not UTF-8 becomes \xNN.
+json_t *cli_json_text(const char *text);
 
 // Writes a line, or several with JSON_INDENT, to stdout, and gives the value up.
 void cli_print_json(json_t *value, size_t flags);

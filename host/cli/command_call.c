@@ -92,16 +92,16 @@ static int find_signature(struct call *call, pnf_plugin *plugin)
     if (!strchr(asked, '(')) {
         item = find_export(pnf_plugin_module(plugin), asked);
         if (!item)
-            return cli_fail_usage(call->options,
-                                  "%s exports no function '%s'; pinfold inspect lists them",
-                                  call->options->arguments[0], asked);
+            return cli_fail_as(call->options, PNF_UNLINKABLE,
+                               "%s exports no function '%s'; pinfold inspect lists them",
+                               call->options->arguments[0], asked);
         if (!name_parameters(asked, item->type, call->text))
-            return cli_fail_usage(call->options, "'%s' has too many parameters: %s", asked,
-                                  item->type);
+            return cli_fail_as(call->options, PNF_USAGE, "'%s' has too many parameters: %s", asked,
+                               item->type);
         text = call->text;
     }
     if (!signature_parse(text, strlen(text), &call->signature, &error))
-        return cli_fail_usage(call->options, "cannot call %s: %s", text, error.message);
+        return cli_fail_as(call->options, PNF_USAGE, "cannot call %s: %s", text, error.message);
     signature_print(&call->signature, call->text, sizeof call->text);
     return 0;
 }
@@ -140,12 +140,15 @@ static bool parse_integer(enum plan_kind kind, const char *text, int64_t *value)
     return is_signed || !negative || magnitude == 0;
 }
 
-static bool parse_number(const char *text, double *value)
+// Rounded once, to the kind's own precision. What is beyond its range is refused, but infinities
+// that are written as such are not.
+static bool parse_number(enum plan_kind kind, const char *text, double *value)
 {
     char *end;
 
-    *value = strtod(text, &end);
-    return end != text && *end == '\0';
+    errno = 0;
+    *value = kind == PLAN_F32 ? (double)strtof(text, &end) : strtod(text, &end);
+    return end != text && *end == '\0' && !(errno == ERANGE && isinf(*value));
 }
 
 static bool push_scalar(struct call *call, enum plan_kind kind, const char *text)
@@ -158,7 +161,7 @@ static bool push_scalar(struct call *call, enum plan_kind kind, const char *text
         return value.integer || strcmp(text, "false") == 0;
     }
     if (kind == PLAN_F32 || kind == PLAN_F64) {
-        if (!parse_number(text, &value.number))
+        if (!parse_number(kind, text, &value.number))
             return false;
         push(call, &ffi_type_double, value);
         return true;
@@ -187,21 +190,21 @@ static int push_arguments(struct call *call)
     size_t given = options->argument_count - 2;
 
     if (given != plan->parameter_count)
-        return cli_fail_usage(options, "%s takes %u arguments, not %zu", call->text,
-                              plan->parameter_count, given);
+        return cli_fail_as(options, PNF_USAGE, "%s takes %u arguments, not %zu", call->text,
+                           plan->parameter_count, given);
     for (size_t i = 0; i < given; i++) {
         const struct plan_parameter *parameter = &plan->parameters[i];
         const char *text = options->arguments[i + 2];
 
         if (parameter->direction != PLAN_IN)
-            return cli_fail_usage(options,
-                                  "parameter %s is out or inout, which the command line cannot "
-                                  "take; a host application can",
-                                  call->signature.parameters[i]);
+            return cli_fail_as(options, PNF_USAGE,
+                               "parameter %s is out or inout, which the command line cannot "
+                               "take; a host application can",
+                               call->signature.parameters[i]);
         if (!push_argument(call, parameter, text))
-            return cli_fail_usage(options, "'%s' is no %s, which parameter %s of %s is", text,
-                                  plan_kind_name(parameter->kind), call->signature.parameters[i],
-                                  call->text);
+            return cli_fail_as(options, PNF_USAGE, "'%s' is no %s, which parameter %s of %s is",
+                               text, plan_kind_name(parameter->kind), call->signature.parameters[i],
+                               call->text);
     }
     if (plan->result != PLAN_NONE)
         push(call, &ffi_type_pointer, (union value){.place = &call->result});
@@ -225,27 +228,23 @@ static json_t *json_of_number(double number)
     return json_string(text);
 }
 
-static json_t *json_of_block(const uint8_t *bytes, size_t length)
+static json_t *json_of_bytes(pnf_bytes bytes)
 {
-    json_t *array;
+    json_t *array = json_array();
 
-    // Text that is UTF-8; other bytes as numbers.
-    json_t *text = json_stringn((const char *)bytes, length);
-    if (text)
-        return text;
-    array = json_array();
-    for (size_t i = 0; i < length; i++)
-        json_array_append_new(array, json_integer(bytes[i]));
+    for (size_t i = 0; i < bytes.length; i++)
+        json_array_append_new(array, json_integer(bytes.data[i]));
     return array;
 }
 
+// A u64 as text: most readers of JSON do not keep it exact.
 static json_t *json_of_integer(enum plan_kind kind, uint64_t word)
 {
     char text[32];
 
-    if (!is_unsigned(kind) || word <= INT64_MAX)
+    if (kind != PLAN_U64)
         return json_integer((json_int_t)word);
-    snprintf(text, sizeof text, "%" PRIu64, word); // beyond what most readers of JSON keep exact
+    snprintf(text, sizeof text, "%" PRIu64, word);
     return json_string(text);
 }
 
@@ -260,9 +259,11 @@ static json_t *json_of_result(const struct call *call, uint64_t word)
     if (kind == PLAN_F64)
         return json_of_number(call->result.f64);
     if (kind == PLAN_CSTR)
-        return json_of_block((const uint8_t *)call->result.cstr, strlen(call->result.cstr));
-    if (plan_kind_is_block(kind))
-        return json_of_block(call->result.block.data, call->result.block.length);
+        return cli_json_text(call->result.cstr);
+    if (kind == PLAN_STR) // which is UTF-8, but may hold NUL
+        return json_stringn((const char *)call->result.block.data, call->result.block.length);
+    if (kind == PLAN_BYTES)
+        return json_of_bytes(call->result.block);
     return json_of_integer(kind, word);
 }
 
@@ -317,10 +318,10 @@ static int invoke(struct call *call, pnf_export *prepared)
     call->values[0].place = prepared;
     if (ffi_prep_cif_var(&cif, FFI_DEFAULT_ABI, 1, call->count, &ffi_type_sint32, call->types) !=
         FFI_OK)
-        return cli_fail_usage(call->options, "cannot call %s", call->text);
+        return cli_fail_as(call->options, PNF_USAGE, "cannot call %s", call->text);
     ffi_call(&cif, FFI_FN(pnf_call_export), &status, call->pointers);
     if ((pnf_status)status != PNF_OK)
-        return cli_fail(call->options);
+        return cli_fail(call->options, NULL);
     print_result(call);
     return 0;
 }
@@ -337,10 +338,10 @@ static int call_export(const struct cli_options *options, pnf_plugin *plugin)
     if (status != 0)
         return status;
     return pnf_prepare(plugin, call.text, &prepared) == PNF_OK ? invoke(&call, prepared)
-                                                               : cli_fail(options);
+                                                               : cli_fail(options, NULL);
 }
 
-int cli_call(const struct cli_options *options)
+static int load_and_call(pnf_host *host, const struct cli_options *options)
 {
     pnf_source source = {
         .module_path = options->arguments[0],
@@ -349,13 +350,21 @@ int cli_call(const struct cli_options *options)
         .setting_count = options->setting_count,
     };
     pnf_plugin *plugin;
-    pnf_host *host;
-    int status;
 
-    if (pnf_host_open(NULL, &host) != PNF_OK)
-        return cli_fail(options);
-    status = pnf_load_from(host, &source, &plugin) == PNF_OK ? call_export(options, plugin)
-                                                             : cli_fail(options);
+    if (pnf_load_from(host, &source, &plugin) != PNF_OK)
+        return cli_fail(options, NULL);
+    // Standard output is for results.
+    return cli_finish_output(options, plugin, stderr, call_export(options, plugin));
+}
+
+int cli_call(const struct cli_options *options)
+{
+    int status;
+    pnf_host *host = cli_open_host(options, &status);
+
+    if (!host)
+        return status;
+    status = load_and_call(host, options);
     pnf_host_close(host);
     return status;
 }

@@ -283,5 +283,5 @@ int cli_doctor(const struct cli_options *options)
         cli_print_json(list, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     else
         json_decref(list);
-    return well ? 0 : CLI_FAILED;
+    return well ? 0 : cli_exit_status(PNF_SYSTEM);
 }

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
+#include "sandbox/policy.h"
 
-enum { PAGE_SIZE = 65536 };
+enum { PAGE_SIZE = 65536, GRANT_SIZE = 160 };
 
 static const char wasi[] = "wasi_snapshot_preview1";
 
@@ -17,6 +18,75 @@ static bool is_text(pnf_bytes bytes, const char *text)
 static void show(pnf_bytes bytes)
 {
     cli_show_safe(bytes.data, bytes.length);
+}
+
+// Of a global, signed.
+static int64_t value_of(const pnf_item *item)
+{
+    return strstr(item->type, "i32") ? (int32_t)(uint32_t)item->value : (int64_t)item->value;
+}
+
+// --- what a policy has to say --------------------------------------------------------------------
+
+// The lines of `wasi:` that the functions of a family need, by the beginning of their names.
+static const struct {
+    const char *prefix;
+    const char *line;
+} wasi_lines[] = {
+    {"fd_write", "stdout: inherit"}, {"args_", "args: []"},       {"environ_", "env: {}"},
+    {"clock_", "clock: coarse"},     {"random_", "random: real"},
+};
+
+static bool begins(pnf_bytes bytes, const char *prefix)
+{
+    return bytes.length >= strlen(prefix) && memcmp(bytes.data, prefix, strlen(prefix)) == 0;
+}
+
+static bool uses_wasi(const pnf_module *module, const char *prefix)
+{
+    const pnf_item *item;
+
+    for (size_t i = 0; (item = pnf_module_item(module, i)) != NULL; i++)
+        if (item->part == PNF_PART_IMPORT && is_text(item->module, wasi) &&
+            begins(item->name, prefix))
+            return true;
+    return false;
+}
+
+// The item's name in a policy, module.name; false if it is for no policy to grant.
+static bool grant_name(const pnf_item *item, char name[GRANT_SIZE])
+{
+    size_t length = item->module.length + 1 + item->name.length;
+
+    if (item->part != PNF_PART_IMPORT || strcmp(item->kind, "function") != 0 ||
+        is_text(item->module, wasi) || length >= GRANT_SIZE)
+        return false;
+    snprintf(name, GRANT_SIZE, "%.*s.%.*s", (int)item->module.length,
+             (const char *)item->module.data, (int)item->name.length,
+             (const char *)item->name.data);
+    return policy_is_function_name(name, length);
+}
+
+// Whether an import before it has that name.
+static bool is_repeated(const pnf_module *module, size_t index, const char *name)
+{
+    char other[GRANT_SIZE];
+
+    for (size_t i = 0; i < index; i++)
+        if (grant_name(pnf_module_item(module, i), other) && strcmp(other, name) == 0)
+            return true;
+    return false;
+}
+
+// The next host function to grant, from `index` on, which moves behind it.
+static bool next_grant(const pnf_module *module, size_t *index, char name[GRANT_SIZE])
+{
+    const pnf_item *item;
+
+    while ((item = pnf_module_item(module, (*index)++)) != NULL)
+        if (grant_name(item, name) && !is_repeated(module, *index - 1, name))
+            return true;
+    return false;
 }
 
 // --- as text -------------------------------------------------------------------------------------
@@ -31,7 +101,7 @@ static void print_external(const pnf_item *item)
     show(item->name);
     printf("%s%s", strcmp(item->kind, "function") == 0 ? "" : ": ", item->type);
     if (item->has_value)
-        printf(" = %" PRIu64, item->value);
+        printf(" = %" PRId64, value_of(item));
     putchar('\n');
 }
 
@@ -86,30 +156,23 @@ static unsigned print_part(const pnf_module *module, pnf_part part, const char *
     return count;
 }
 
-static bool is_grantable(const pnf_item *item)
-{
-    return item->part == PNF_PART_IMPORT && strcmp(item->kind, "function") == 0 &&
-           !is_text(item->module, wasi);
-}
-
 // What a policy has to say for the imports to be granted.
 static void print_grants(const pnf_module *module)
 {
-    const pnf_item *item;
+    char name[GRANT_SIZE];
+    size_t index = 0;
     bool begun = false;
 
-    for (size_t i = 0; (item = pnf_module_item(module, i)) != NULL; i++) {
-        if (!is_grantable(item))
-            continue;
-        if (!begun)
-            printf("policy lines that grant its imports:\n  host_functions:\n");
-        begun = true;
-        printf("    - ");
-        show(item->module);
-        putchar('.');
-        show(item->name);
-        putchar('\n');
-    }
+    if (uses_wasi(module, "") || next_grant(module, &index, name))
+        printf("policy lines that grant its imports:\n");
+    for (index = 0; next_grant(module, &index, name); begun = true)
+        printf("%s    - %s\n", begun ? "" : "  host_functions:\n", name);
+    begun = false;
+    for (size_t i = 0; i < sizeof wasi_lines / sizeof wasi_lines[0]; i++)
+        if (uses_wasi(module, wasi_lines[i].prefix)) {
+            printf("%s    %s\n", begun ? "" : "  wasi:\n", wasi_lines[i].line);
+            begun = true;
+        }
 }
 
 static void print_module(const char *path, const pnf_module *module)
@@ -162,8 +225,23 @@ static json_t *json_of_item(const pnf_item *item)
         json_object_set_new(object, "size", json_integer((json_int_t)item->size));
     }
     if (item->has_value)
-        json_object_set_new(object, "value", json_integer((json_int_t)item->value));
+        json_object_set_new(object, "value", json_integer(value_of(item)));
     return object;
+}
+
+static json_t *json_of_grants(const pnf_module *module)
+{
+    json_t *functions = json_array();
+    json_t *lines = json_array();
+    char name[GRANT_SIZE];
+    size_t index = 0;
+
+    while (next_grant(module, &index, name))
+        json_array_append_new(functions, json_string(name));
+    for (size_t i = 0; i < sizeof wasi_lines / sizeof wasi_lines[0]; i++)
+        if (uses_wasi(module, wasi_lines[i].prefix))
+            json_array_append_new(lines, json_string(wasi_lines[i].line));
+    return json_pack("{s:o, s:o}", "host_functions", functions, "wasi", lines);
 }
 
 static void print_json(const char *path, const pnf_module *module)
@@ -173,7 +251,7 @@ static void print_json(const char *path, const pnf_module *module)
         [PNF_PART_MEMORY] = "memories",  [PNF_PART_DATA] = "data",
         [PNF_PART_SECTION] = "sections",
     };
-    json_t *object = json_pack("{s:s, s:b}", "module", path, "valid", 1);
+    json_t *object = json_pack("{s:o, s:b}", "module", cli_json_text(path), "valid", 1);
     json_t *features = json_array();
     const pnf_item *item;
     const char *feature;
@@ -185,6 +263,7 @@ static void print_json(const char *path, const pnf_module *module)
         json_object_set_new(object, parts[i], json_array());
     for (size_t i = 0; (item = pnf_module_item(module, i)) != NULL; i++)
         json_array_append_new(json_object_get(object, parts[item->part]), json_of_item(item));
+    json_object_set_new(object, "grants", json_of_grants(module));
     cli_print_json(object, JSON_INDENT(2));
 }
 
@@ -192,13 +271,13 @@ int cli_inspect(const struct cli_options *options)
 {
     pnf_source source = {.module_path = options->arguments[0]};
     pnf_module *module = NULL;
-    pnf_host *host;
     int status = 0;
+    pnf_host *host = cli_open_host(options, &status);
 
-    if (pnf_host_open(NULL, &host) != PNF_OK)
-        return cli_fail(options);
+    if (!host)
+        return status;
     if (pnf_inspect(host, &source, &module) != PNF_OK)
-        status = cli_fail(options);
+        status = cli_fail(options, options->arguments[0]);
     else if (options->json)
         print_json(options->arguments[0], module);
     else

@@ -12,20 +12,17 @@
 
 static void print_good(const struct cli_options *options, const char *path)
 {
-    json_t *object;
-
-    if (!options->json) {
+    if (options->json)
+        cli_print_json(json_pack("{s:o, s:b}", "policy", cli_json_text(path), "good", 1),
+                       JSON_COMPACT);
+    else
         printf("%s: good\n", path);
-        return;
-    }
-    object = json_pack("{s:s, s:b}", "policy", path, "good", 1);
-    cli_print_json(object, JSON_COMPACT);
 }
 
 static int check(const struct cli_options *options, const char *path)
 {
     if (pnf_policy_check(path) != PNF_OK)
-        return cli_fail(options);
+        return cli_fail(options, NULL);
     print_good(options, path);
     return 0;
 }
@@ -82,7 +79,8 @@ static void explain_text(const char *path, const struct policy *policy)
 
 static void explain_json(const char *path, const struct policy *policy)
 {
-    json_t *object = json_pack("{s:s, s:{}, s:[]}", "policy", path, "keys", "host_functions");
+    json_t *object =
+        json_pack("{s:o, s:{}, s:[]}", "policy", cli_json_text(path), "keys", "host_functions");
     char text[POLICY_VALUE_SIZE];
 
     for (unsigned i = POLICY_KEY_ROOT + 1; i < POLICY_KEY_COUNT; i++) {
@@ -107,7 +105,7 @@ static int explain(const struct cli_options *options, const char *path)
 
     // The check has the error, in the API's words.
     if (pnf_policy_check(path) != PNF_OK)
-        return cli_fail(options);
+        return cli_fail(options, NULL);
     policy = malloc(sizeof *policy);
     read = policy && policy_from_file(path, policy, &ignored);
     if (read && options->json)
@@ -115,7 +113,7 @@ static int explain(const struct cli_options *options, const char *path)
     else if (read)
         explain_text(path, policy);
     free(policy);
-    return read ? 0 : cli_fail_usage(options, "cannot read %s again", path);
+    return read ? 0 : cli_fail_as(options, PNF_SYSTEM, "cannot read %s again", path);
 }
 
 int cli_policy(const struct cli_options *options)
@@ -125,7 +123,8 @@ int cli_policy(const struct cli_options *options)
     int first = 0;
 
     if (!checks && strcmp(what, "explain") != 0)
-        return cli_fail_usage(options, "pinfold policy has check and explain, not '%.40s'", what);
+        return cli_fail_as(options, PNF_USAGE, "pinfold policy has check and explain, not '%.40s'",
+                           what);
     for (size_t i = 1; i < options->argument_count; i++) {
         int status = checks ? check(options, options->arguments[i])
                             : explain(options, options->arguments[i]);

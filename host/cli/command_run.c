@@ -42,21 +42,23 @@ static int finish(const struct cli_options *options)
 {
     const pnf_error *error = pnf_last_error();
 
-    return error->status == PNF_EXITED ? (int)(error->exit_status & 0xFF) : cli_fail(options);
+    return error->status == PNF_EXITED ? (int)(error->exit_status & 0xFF) : cli_fail(options, NULL);
 }
 
 static int run(pnf_host *host, const struct cli_options *options, const pnf_source *source)
 {
     pnf_plugin *plugin;
+    int status;
 
     if (pnf_load_from(host, source, &plugin) != PNF_OK)
         return finish(options);
     if (!has_start(plugin))
-        return cli_fail_usage(options,
-                              "%s exports no _start: it is no command; pinfold call calls its "
-                              "exports, which pinfold inspect lists",
-                              options->arguments[0]);
-    return pnf_call(plugin, "_start()") == PNF_OK ? 0 : finish(options);
+        return cli_fail_as(options, PNF_USAGE,
+                           "%s exports no _start: it is no command; pinfold call calls its "
+                           "exports, which pinfold inspect lists",
+                           options->arguments[0]);
+    status = pnf_call(plugin, "_start()") == PNF_OK ? 0 : finish(options);
+    return cli_finish_output(options, plugin, stdout, status);
 }
 
 int cli_run(const struct cli_options *options)
@@ -73,13 +75,12 @@ int cli_run(const struct cli_options *options)
     int status;
 
     if (!settings)
-        return cli_fail_usage(options, "out of memory");
+        return cli_fail_as(options, PNF_SYSTEM, "out of memory");
     source.settings = settings;
-    if (pnf_host_open(NULL, &host) == PNF_OK) {
+    host = cli_open_host(options, &status);
+    if (host) {
         status = run(host, options, &source);
         pnf_host_close(host);
-    } else {
-        status = cli_fail(options);
     }
     free(settings);
     return status;

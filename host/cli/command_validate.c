@@ -5,24 +5,21 @@
 
 static void print_valid(const struct cli_options *options, const char *path)
 {
-    json_t *object;
-
-    if (!options->json) {
+    if (options->json)
+        cli_print_json(json_pack("{s:o, s:b}", "module", cli_json_text(path), "valid", 1),
+                       JSON_COMPACT);
+    else
         printf("%s: valid\n", path);
-        return;
-    }
-    object = json_pack("{s:s, s:b}", "module", path, "valid", 1);
-    cli_print_json(object, JSON_COMPACT);
 }
 
 // The first failure's status is the command's.
 int cli_validate(const struct cli_options *options)
 {
-    pnf_host *host;
     int first = 0;
+    pnf_host *host = cli_open_host(options, &first);
 
-    if (pnf_host_open(NULL, &host) != PNF_OK)
-        return cli_fail(options);
+    if (!host)
+        return first;
     for (size_t i = 0; i < options->argument_count; i++) {
         pnf_source source = {.module_path = options->arguments[i]};
         pnf_module *module;
@@ -31,7 +28,7 @@ int cli_validate(const struct cli_options *options)
         if (pnf_inspect(host, &source, &module) == PNF_OK)
             print_valid(options, options->arguments[i]);
         else
-            status = cli_fail(options);
+            status = cli_fail(options, options->arguments[i]);
         pnf_module_free(module);
         if (first == 0)
             first = status;

@@ -13,7 +13,7 @@ int cli_exit_status(pnf_status status)
 #undef PNF_STATUS
     };
 
-    return (unsigned)status < PNF_STATUS_COUNT ? statuses[status] : CLI_FAILED;
+    return (unsigned)status < PNF_STATUS_COUNT ? statuses[status] : 125;
 }
 
 static const char *status_name(pnf_status status)
@@ -30,16 +30,17 @@ static const char *status_name(pnf_status status)
 static void set_text(json_t *object, const char *key, const char *text)
 {
     if (text[0] != '\0')
-        json_object_set_new(object, key, json_string(text));
+        json_object_set_new(object, key, cli_json_text(text));
 }
 
-static void fail_json(const pnf_error *error)
+static void fail_json(const pnf_error *error, const char *subject)
 {
     json_t *object = json_object();
 
     set_text(object, "status", status_name(error->status));
     json_object_set_new(object, "exit", json_integer(cli_exit_status(error->status)));
     set_text(object, "text", error->text);
+    set_text(object, "file", subject ? subject : "");
     set_text(object, "plugin", error->plugin);
     set_text(object, "export", error->export_name);
     set_text(object, "function", error->function);
@@ -57,37 +58,39 @@ static void fail_json(const pnf_error *error)
     json_decref(object);
 }
 
-int cli_fail(const struct cli_options *options)
+static int report(const struct cli_options *options, const pnf_error *error, const char *subject)
 {
-    const pnf_error *error = pnf_last_error();
-
     fflush(stdout);
     if (options->json)
-        fail_json(error);
+        fail_json(error, subject);
     else
-        fprintf(stderr, "pinfold: %s\n", error->text);
+        fprintf(stderr, "pinfold: %s%s%s\n", subject ? subject : "", subject ? ": " : "",
+                error->text);
     return cli_exit_status(error->status);
 }
 
-int cli_fail_usage(const struct cli_options *options, const char *format, ...)
+int cli_fail(const struct cli_options *options, const char *subject)
+{
+    return report(options, pnf_last_error(), subject);
+}
+
+int cli_fail_as(const struct cli_options *options, pnf_status status, const char *format, ...)
 {
     char text[1024];
     va_list arguments;
+    const pnf_error error = {
+        .status = status,
+        .text = text,
+        .plugin = "",
+        .export_name = "",
+        .function = "",
+        .capability = "",
+        .hint = "",
+        .funcidx = UINT32_MAX,
+    };
 
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fflush(stdout);
-    if (options->json)
-        fail_json(&(pnf_error){.status = PNF_USAGE,
-                               .text = text,
-                               .plugin = "",
-                               .export_name = "",
-                               .function = "",
-                               .capability = "",
-                               .hint = "",
-                               .funcidx = UINT32_MAX});
-    else
-        fprintf(stderr, "pinfold: %s\n", text);
-    return CLI_USAGE;
+    return report(options, &error, NULL);
 }

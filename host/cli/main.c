@@ -53,7 +53,7 @@ static const struct cli_command *find(const char *name)
 static int dispatch(const struct cli_command *command, int argc, char **argv)
 {
     struct cli_options options;
-    int status = CLI_USAGE;
+    int status = cli_exit_status(PNF_USAGE);
 
     if (cli_parse(command, argc, argv, &options)) {
         if (options.help) {
@@ -66,7 +66,7 @@ static int dispatch(const struct cli_command *command, int argc, char **argv)
     cli_options_finish(&options);
     if (fflush(stdout) != 0 && status == 0) {
         fprintf(stderr, "pinfold: cannot write the results\n");
-        status = CLI_FAILED;
+        status = cli_exit_status(PNF_SYSTEM);
     }
     return status;
 }
@@ -94,5 +94,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "pinfold: there is no command '%.40s'\n", name);
     fprintf(stderr, "usage: pinfold run|call|inspect|validate|policy|doctor ...; see pinfold "
                     "--help\n");
-    return CLI_USAGE;
+    return cli_exit_status(PNF_USAGE);
 }

@@ -64,6 +64,12 @@ void cli_overview(void)
            "  125 Pinfold failed     134 trap\n");
 }
 
+static bool fail(const struct cli_options *options, const char *what)
+{
+    cli_fail_as(options, PNF_USAGE, "%s; see pinfold %s --help", what, options->command->name);
+    return false;
+}
+
 static bool take(struct cli_options *options, const struct option_row *row, char *value)
 {
     if (row->key) {
@@ -72,16 +78,12 @@ static bool take(struct cli_options *options, const struct option_row *row, char
     }
     if (row->letter == 'h')
         options->help = true;
-    if (row->letter == 'p' && options->policy) {
-        fprintf(stderr, "pinfold: --policy is given twice\n");
-        return false;
-    }
+    if (row->letter == 'p' && options->policy)
+        return fail(options, "--policy is given twice");
     if (row->letter == 'p')
         options->policy = value;
-    if (row->letter == 'f' && strcmp(value, "json") != 0 && strcmp(value, "text") != 0) {
-        fprintf(stderr, "pinfold: --format is text or json, not '%s'\n", value);
-        return false;
-    }
+    if (row->letter == 'f' && strcmp(value, "json") != 0 && strcmp(value, "text") != 0)
+        return fail(options, "--format is text or json");
     if (row->letter == 'f')
         options->json = strcmp(value, "json") == 0;
     return true;
@@ -99,12 +101,21 @@ static bool parse(const struct cli_command *command, int argc, char **argv,
             table[count++] = (struct option){
                 rows[i].name, rows[i].value ? required_argument : no_argument, NULL, FIRST + i};
     optind = 1;
-    // "+": the arguments behind the module are the guest's, whatever they look like.
-    while ((found = getopt_long(argc, argv, command->runs_guest ? "+h" : "h", table, NULL)) != -1) {
-        if (found == 'h')
+    opterr = 0;
+    // "+": the arguments behind the module are the guest's, whatever they look like. ":": no value.
+    while ((found = getopt_long(argc, argv, command->runs_guest ? "+:h" : ":h", table, NULL)) !=
+           -1) {
+        char problem[128];
+
+        if (found == 'h') {
             options->help = true;
-        else if (found < FIRST || !take(options, &rows[found - FIRST], optarg))
+        } else if (found < FIRST) {
+            snprintf(problem, sizeof problem, "%.80s %s", argv[optind - 1],
+                     found == ':' ? "needs a value" : "is no option here");
+            return fail(options, problem);
+        } else if (!take(options, &rows[found - FIRST], optarg)) {
             return false;
+        }
     }
     return true;
 }
@@ -112,23 +123,26 @@ static bool parse(const struct cli_command *command, int argc, char **argv,
 bool cli_parse(const struct cli_command *command, int argc, char **argv,
                struct cli_options *options)
 {
-    *options = (struct cli_options){.settings = calloc((size_t)argc + 1, sizeof(pnf_setting))};
+    char usage[160];
+
+    *options = (struct cli_options){
+        .command = command,
+        .settings = calloc((size_t)argc + 1, sizeof(pnf_setting)),
+    };
     if (!options->settings) {
-        fprintf(stderr, "pinfold: out of memory\n");
+        cli_fail_as(options, PNF_SYSTEM, "out of memory");
         return false;
     }
-    if (!parse(command, argc, argv, options)) {
-        fprintf(stderr, "see: pinfold %s --help\n", command->name);
+    if (!parse(command, argc, argv, options))
         return false;
-    }
     options->arguments = argv + optind;
     options->argument_count = (size_t)(argc - optind);
     if (options->help ||
         (options->argument_count >= command->least && options->argument_count <= command->most))
         return true;
-    fprintf(stderr, "usage: pinfold %s [options] %s\nsee: pinfold %s --help\n", command->name,
-            command->arguments, command->name);
-    return false;
+    snprintf(usage, sizeof usage, "usage: pinfold %s [options] %s", command->name,
+             command->arguments);
+    return fail(options, usage);
 }
 
 void cli_options_finish(struct cli_options *options)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +41,27 @@ void cli_show(const void *bytes, size_t length)
         show(bytes, length, "\n\t");
     else if (length > 0)
         fwrite(bytes, 1, length, stdout);
+}
+
+json_t *cli_json_text(const char *text)
+{
+    json_t *value = json_string(text);
+    size_t length = strlen(text);
+    char *escaped;
+    size_t at = 0;
+
+    if (value)
+        return value;
+    escaped = malloc(4 * length + 1);
+    if (!escaped)
+        return json_null();
+    for (size_t i = 0; i < length; i++)
+        at += (size_t)sprintf(escaped + at, (uint8_t)text[i] < 0x80 ? "%c" : "\\x%02X",
+                              (uint8_t)text[i]);
+    escaped[at] = '\0';
+    value = json_string(escaped);
+    free(escaped);
+    return value;
 }
 
 void cli_print_json(json_t *value, size_t flags)

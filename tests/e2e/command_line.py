@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -115,8 +116,51 @@ def memory_ends_where_the_option_says():
 
 def output_ends_where_the_policy_says():
     policy = write("output.yaml", "pinfold: 1\nlimits: { output: 5 }\nwasi: { stdout: inherit }\n")
-    got = run("--policy", policy, COMMAND, "print")
-    assert got[1] == "0: co", got
+    expect(run("--policy", policy, COMMAND, "print"), 122, "0: co", "limits.output is 5")
+
+
+def output_that_cannot_be_written_is_told():
+    if not os.path.exists(COMMAND):
+        raise Skip("no wasi-libc")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([PINFOLD, "run", COMMAND, "print"], stdin=subprocess.DEVNULL,
+                              stdout=full, stderr=subprocess.PIPE, timeout=SECONDS, check=False,
+                              env={**os.environ, "PINFOLD_LIBEXEC": WORKERS})
+    assert done.returncode == 125 and b"could be written" in done.stderr, done
+
+
+def output_into_a_pipe_that_does_not_wait_is_whole():
+    if not os.path.exists(COMMAND):
+        raise Skip("no wasi-libc")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    worker = subprocess.Popen([PINFOLD, "run", COMMAND, "much"], stdin=subprocess.DEVNULL,
+                              stdout=writer, env={**os.environ, "PINFOLD_LIBEXEC": WORKERS})
+    os.close(writer)
+    time.sleep(0.3)  # the pipe is full by now
+    with os.fdopen(reader, "rb") as file:
+        got = len(file.read())
+    assert worker.wait(SECONDS) == 0 and got == 1000000, got
+
+
+def a_deadline_holds_while_nobody_reads_the_output():
+    if not os.path.exists(COMMAND):
+        raise Skip("no wasi-libc")
+    reader, writer = os.pipe()
+    begin = time.monotonic()
+    done = subprocess.run([PINFOLD, "run", "--time", "200ms", COMMAND, "much"], timeout=SECONDS,
+                          stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE,
+                          env={**os.environ, "PINFOLD_LIBEXEC": WORKERS}, check=False)
+    os.close(reader)
+    os.close(writer)
+    assert done.returncode == 122 and time.monotonic() - begin < SECONDS / 2, done
+
+
+def captured_and_logged_output_is_shown():
+    policy = write("capture.yaml", "pinfold: 1\nwasi: { stdout: capture }\n")
+    expect(run("--policy", policy, COMMAND, "print"), 0, "0: command\n1: print\n", "")
+    policy = write("log.yaml", "pinfold: 1\nwasi: { stdout: log }\n")
+    expect(run("--policy", policy, COMMAND, "print"), 0, "", "[command] 1: print\n")
 
 
 # --- how things end ------------------------------------------------------------------------------
@@ -197,6 +241,9 @@ def results_of_a_call_are_printed():
     expect(pinfold("call", NUMBERS, "half", "5"), 0, "2.5\n")
     expect(pinfold("call", NUMBERS, "half32", "5"), 0, "2.5\n")
     expect(pinfold("call", NUMBERS, "nothing"), 0, "")
+    expect(pinfold("call", NUMBERS, "half", "inf"), 0, "inf\n")
+    # Rounded to f64 first it would be the tie that goes to 2.
+    expect(pinfold("call", NUMBERS, "half32", "2.00000011920928955078125001"), 0, "1.00000012\n")
 
 
 def a_signature_says_what_the_numbers_mean():
@@ -211,6 +258,12 @@ def results_are_json_where_that_is_asked_for():
     assert json.loads(got[1]) == {"results": ["adA"]}, got
     got = pinfold("call", "--format", "json", NUMBERS, "half", "nan")
     assert json.loads(got[1]) == {"results": ["nan"]}, got
+    got = pinfold("call", "--format", "json", NUMBERS, "reverse(b: bytes) -> bytes", "ab")
+    assert json.loads(got[1]) == {"results": [[98, 97]]}, got
+    for text in ("1", str(2**64 - 1)):
+        got = pinfold("call", "--format", "json", NUMBERS, "add64(a: u64, b: u64) -> u64", text,
+                      "0")
+        assert json.loads(got[1]) == {"results": [text]}, got
     got = pinfold("call", "--format", "json", NUMBERS, "nothing")
     assert json.loads(got[1]) == {"results": []}, got
 
@@ -220,7 +273,10 @@ def arguments_that_do_not_fit_are_refused():
     for wrong in ("", "x", "1x", "4294967296", "-2147483649", "1.5", "0x"):
         expect(pinfold("call", NUMBERS, "add", "1", wrong), 2, "", f"'{wrong}' is no i32")
     expect(pinfold("call", NUMBERS, "half", "one"), 2, "", "is no f64")
-    expect(pinfold("call", NUMBERS, "missing"), 2, "", "exports no function 'missing'")
+    for wrong in ("1e300", "-1e300"):
+        expect(pinfold("call", NUMBERS, "half32", wrong), 2, "", "is no f32")
+    expect(pinfold("call", NUMBERS, "half", "1e999"), 2, "", "is no f64")
+    expect(pinfold("call", NUMBERS, "missing"), 121, "", "exports no function 'missing'")
     expect(pinfold("call", NUMBERS, "add(a: f32) -> i32", "1"), 121, "", "(i32, i32) -> i32")
     expect(pinfold("call", NUMBERS, "add(a: out i32, b: i32) -> i32", "1", "1"), 2, "", "out")
     expect(pinfold("call", NUMBERS, "add(", "1"), 2, "", "column")
@@ -235,6 +291,33 @@ def inspect_shows_imports_exports_memory_and_grants():
     for part in ("function app.log(i32, i32, i32)", "function greet(i32, i32) -> i64",
                  "memory 0: 128 KiB", "static data: 1024 to", "code", "    - app.log"):
         assert part in text, text
+
+
+def inspect_names_what_a_policy_can_grant_once():
+    def name(text):
+        return bytes([len(text)]) + text.encode()
+
+    imports = b"".join(name(module) + name(function) + b"\0\0" for module, function in
+                       (("app", "log"), ("app", "log"), ("a.b:c", "x y"),
+                        ("wasi_snapshot_preview1", "clock_time_get")))
+    imports = b"\4" + imports
+    module = write("imports.wasm", b"\0asm\1\0\0\0\1\4\1\x60\0\0\2" +
+                   bytes([len(imports)]) + imports)
+    _, text, _ = pinfold("inspect", module)
+    assert text.endswith("grant its imports:\n  host_functions:\n    - app.log\n  wasi:\n"
+                         "    clock: coarse\n"), text
+    got = json.loads(pinfold("inspect", "--format", "json", module)[1])
+    assert got["grants"] == {"host_functions": ["app.log"], "wasi": ["clock: coarse"]}, got
+
+
+def values_of_globals_have_their_sign():
+    # An i32 of -1, an i64 of -2, and one whose value is not one constant.
+    bodies = b"\3\x7f\0\x41\x7f\x0b\x7e\0\x42\x7e\x0b\x7f\0\x41\5\x41\3\x6a\x0b"
+    exports = b"\3\1a\3\0\1b\3\1\1c\3\2"
+    module = write("globals.wasm", b"\0asm\1\0\0\0\6" + bytes([len(bodies)]) + bodies + b"\7" +
+                   bytes([len(exports)]) + exports)
+    _, text, _ = pinfold("inspect", module)
+    assert "a: i32 = -1\n" in text and "b: i64 = -2\n" in text and "c: i32\n" in text, text
 
 
 def inspect_as_json_has_the_same():
@@ -258,7 +341,17 @@ def validate_tells_of_each_module():
     bad = write("bad.wasm", "nothing")
     status, out, err = pinfold("validate", GREET, bad, NUMBERS)
     assert status == 121 and out == f"{GREET}: valid\n{NUMBERS}: valid\n", (status, out)
-    assert "magic header" in err
+    assert f"{bad}: " in err and "magic header" in err
+    error = json.loads(pinfold("validate", "--format", "json", bad)[2])
+    assert error["file"] == bad, error
+
+
+def paths_that_are_not_text_are_shown():
+    module = FOLDER.encode() + b"/\xff.wasm"
+    with open(GREET, "rb") as source, open(module, "wb") as file:
+        file.write(source.read())
+    got = json.loads(pinfold("validate", "--format", "json", module)[1])
+    assert got["module"].endswith("/\\xFF.wasm"), got
 
 
 def validate_runs_nothing():
@@ -319,12 +412,15 @@ def wrong_command_lines_are_refused():
     expect(pinfold(), 2, "", "usage")
     expect(pinfold("fly"), 2, "", "no command 'fly'")
     expect(pinfold("run"), 2, "", "usage: pinfold run")
-    expect(pinfold("run", "--fly", GREET), 2, "", "--help")
+    expect(pinfold("run", "--fly", GREET), 2, "", "no option here")
     expect(pinfold("inspect", "--policy", "x", GREET), 2, "", "--help")
     expect(pinfold("run", "--format", "xml", GREET), 2, "", "text or json")
     expect(pinfold("run", "--time", "soon", GREET), 2, "", "limits.time")
     expect(pinfold("run", "--dir", ".::.", GREET), 2, "", "not supported yet")
     expect(pinfold("policy", "fly", "x"), 2, "", "check and explain")
+    expect(pinfold("run", "--time"), 2, "", "needs a value")
+    error = json.loads(pinfold("run", "--format", "json")[2])
+    assert error["status"] == "USAGE" and "usage: pinfold run" in error["text"], error
 
 
 def main():

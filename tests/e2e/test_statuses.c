@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which status stands for what, as sdk/README.md has it.
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <pinfold.h>
@@ -168,6 +171,81 @@ static void a_second_caller_is_told_that_the_plugin_is_busy(void **state)
     assert_int_equal((uintptr_t)ended, PNF_CANCELLED);
 }
 
+static unsigned loops;
+
+static const char *app_loop(int32_t a, int32_t b, int32_t c, int32_t d)
+{
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    loops++;
+    return "text";
+}
+
+// (import "app" "loop" (func $loop (param i32 i32 i32 i32) (result i32))) (memory 1)
+// (export "cabi_realloc" (func $loop))
+// (func (export "f") (drop (call $loop (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))
+static const uint8_t looper[] = {
+    0x00, 'a',  's',  'm',  0x01, 0x00, 0x00, 0x00, 0x01, 0x0c, 0x02, 0x60, 0x04, 0x7f,
+    0x7f, 0x7f, 0x7f, 0x01, 0x7f, 0x60, 0x00, 0x00, 0x02, 0x0c, 0x01, 0x03, 'a',  'p',
+    'p',  0x04, 'l',  'o',  'o',  'p',  0x00, 0x00, 0x03, 0x02, 0x01, 0x01, 0x05, 0x03,
+    0x01, 0x00, 0x01, 0x07, 0x14, 0x02, 0x0c, 'c',  'a',  'b',  'i',  '_',  'r',  'e',
+    'a',  'l',  'l',  'o',  'c',  0x00, 0x00, 0x01, 'f',  0x00, 0x01, 0x0a, 0x0f, 0x01,
+    0x0d, 0x00, 0x41, 0x00, 0x41, 0x00, 0x41, 0x00, 0x41, 0x00, 0x10, 0x00, 0x1a, 0x0b,
+};
+
+static void a_host_function_as_cabi_realloc_does_not_call_itself(void **state)
+{
+    static const char policy[] = POLICY "host_functions: [app.loop]\n";
+    pnf_plugin *plugin;
+
+    (void)state;
+    assert_int_equal(pnf_host_function(host, "app.loop(a: i32, b: i32, c: i32, d: i32) -> cstr",
+                                       PNF_NATIVE(app_loop), NULL),
+                     PNF_OK);
+    assert_int_equal(
+        pnf_load_bytes(host, "looper", looper, sizeof looper, policy, strlen(policy), &plugin),
+        PNF_OK);
+    assert_int_equal(pnf_call(plugin, "f()"), PNF_TRAP);
+    assert_int_equal(loops, 1);
+}
+
+// An open descriptor more is the one that the limit leaves room for.
+static void limit_descriptors(rlim_t more, struct rlimit *before)
+{
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct rlimit limit;
+
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+    limit = (struct rlimit){(rlim_t)next + more, before->rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void a_full_table_of_descriptors_is_the_systems_refusal(void **state)
+{
+    static const uint8_t empty[] = {0x00, 'a', 's', 'm', 0x01, 0x00, 0x00, 0x00};
+    pnf_status status = PNF_SYSTEM;
+
+    (void)state;
+    for (rlim_t more = 0; status != PNF_OK; more++) {
+        struct rlimit before;
+        pnf_plugin *plugin;
+
+        assert_true(more < 32);
+        limit_descriptors(more, &before);
+        status = pnf_load_bytes(host, "empty", empty, sizeof empty, NULL, 0, &plugin);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_true(status == PNF_OK || status == PNF_SYSTEM);
+        // Whatever failed, the launcher is still there.
+        if (pnf_load_bytes(host, "empty", empty, sizeof empty, NULL, 0, &plugin) != PNF_OK)
+            fail_msg("%llu more: %s", (unsigned long long)more, pnf_error_text());
+        pnf_unload(plugin);
+    }
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, open_host, close_host)
 
 int main(void)
@@ -178,6 +256,8 @@ int main(void)
         TEST(exports_that_are_not_there_or_another_cannot_be_linked),
         TEST(fuel_is_a_limit_of_the_policy),
         TEST(a_second_caller_is_told_that_the_plugin_is_busy),
+        TEST(a_host_function_as_cabi_realloc_does_not_call_itself),
+        TEST(a_full_table_of_descriptors_is_the_systems_refusal),
     };
 
     if (!fixture_has_programs())

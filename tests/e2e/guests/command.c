@@ -25,6 +25,14 @@ static int print_variable(const char *name)
     return 0;
 }
 
+static int print_much(void)
+{
+    for (int i = 0; i < 100000; i++)
+        if (puts("a million") < 0)
+            return 4;
+    return fflush(stdout) != 0;
+}
+
 // Until nothing more is given; how many pages of 64 KiB that were.
 static int eat_memory(void)
 {
@@ -65,6 +73,8 @@ int main(int argc, char **argv)
         sink++;
     if (strcmp(what, "print") == 0)
         return print_all(argc, argv);
+    if (strcmp(what, "much") == 0)
+        return print_much();
     if (strcmp(what, "env") == 0 && argc > 2)
         return print_variable(argv[2]);
     if (strcmp(what, "memory") == 0)

@@ -600,38 +600,6 @@ static void session_kills_whoever_breaks_the_protocol_in_a_call(void **state)
     }
 }
 
-static void nested_stranger(struct channel *channel)
-{
-    const uint64_t word = 1;
-    uint64_t result;
-
-    worker_load(channel);
-    worker_take_call(channel);
-    worker_send(channel, MESSAGE_HOST_CALL, 2,
-                (const uint64_t[]){worker_frame(channel, 1, &word, NULL), TWICE_INDEX});
-    worker_take_call(channel);
-    worker_host_call(channel, 2, 1, &result);
-}
-
-// As in an application, the inner call's error is not the outer one's.
-static int32_t call_apart(pnf_context *context, int32_t x)
-{
-    int32_t result = call_again(context, x);
-
-    error_text_init(&current->error);
-    return result;
-}
-
-static void session_says_of_the_outer_call_what_ended_the_inner_one(void **state)
-{
-    offer_and_grant(*state, call_apart);
-    assert_true(fixture_load(*state, nested_stranger));
-    deepest = PNF_OK;
-    expect_failure(*state, PNF_VIOLATION, "not granted");
-    assert_int_equal(deepest, PNF_VIOLATION);
-    fixture_expect_killed(*state);
-}
-
 static void session_kills_whoever_calls_before_it_is_linked(void **state)
 {
     expect_load_failure(*state, early_caller, PNF_VIOLATION, "not legal in this state");
@@ -716,7 +684,6 @@ int main(void)
         TEST(session_cancels_a_call_from_another_thread),
         TEST(session_tells_a_second_thread_that_it_is_busy),
         TEST(session_kills_whoever_breaks_the_protocol_in_a_call),
-        TEST(session_says_of_the_outer_call_what_ended_the_inner_one),
         TEST(session_kills_whoever_calls_before_it_is_linked),
         TEST(session_kills_whoever_reports_nonsense),
         TEST(session_says_how_a_worker_died),
