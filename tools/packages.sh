@@ -30,6 +30,11 @@ apt() {
 
 # install PACKAGE...: three attempts, since mirrors come and go.
 install() {
+    if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+        echo "cannot install: $*" >&2
+        echo "run this as root, or run \`sudo -v\` first, or have those packages installed" >&2
+        return 1
+    fi
     for attempt in 1 2 3; do
         if apt update && apt install -y --no-install-recommends "$@"; then
             return 0
