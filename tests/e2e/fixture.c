@@ -106,6 +106,28 @@ pnf_host *fixture_open_host(const char *libexec)
     return host;
 }
 
+static int32_t app_again(pnf_context *context, int32_t depth)
+{
+    int32_t result = 0;
+
+    (void)depth;
+    if (pnf_call(pnf_context_plugin(context), "run() -> i32", &result) != PNF_OK)
+        pnf_context_fail(context, pnf_error_text());
+    return result;
+}
+
+pnf_host *fixture_open_hostile(void (*pause)(void), void (*note)(const char *text, size_t length))
+{
+    pnf_host *host;
+
+    fixture_provide_worker(fixture_program("tests/e2e/worker-hostile"));
+    host = fixture_open_host(fixture_in_folder(""));
+    pnf_host_function(host, "app.again(@ctx, depth: i32) -> i32", PNF_NATIVE(app_again), NULL);
+    pnf_host_function(host, "app.note(text: str)", PNF_NATIVE(note), NULL);
+    pnf_host_function(host, "app.pause()", PNF_NATIVE(pause), NULL);
+    return host;
+}
+
 const uint8_t *fixture_read(const char *path, size_t *size)
 {
     static uint8_t bytes[FILE_SIZE_MAX];

@@ -35,6 +35,10 @@ void fixture_provide_worker(const char *worker);
 // A host with the programs of a folder; fails the test if there is none.
 pnf_host *fixture_open_host(const char *libexec);
 
+// A host whose workers are tests/e2e/hostile_worker.c, and what those call: app.again calls `run`
+// of the plugin that calls; app.pause and app.note(text) are the test's.
+pnf_host *fixture_open_hostile(void (*pause)(void), void (*note)(const char *text, size_t length));
+
 // All bytes of a file, and how many.
 const uint8_t *fixture_read(const char *path, size_t *size);
 

@@ -66,16 +66,6 @@ static struct {
 
 // --- the host's side -----------------------------------------------------------------------------
 
-static int32_t app_again(pnf_context *context, int32_t depth)
-{
-    int32_t result = 0;
-
-    (void)depth;
-    if (pnf_call(pnf_context_plugin(context), "run() -> i32", &result) != PNF_OK)
-        pnf_context_fail(context, pnf_error_text());
-    return result;
-}
-
 static void app_pause(void)
 {
     usleep(300);
@@ -93,11 +83,7 @@ static void app_fail(void)
 
 static void open_host(void)
 {
-    fixture_provide_worker(fixture_program("tests/e2e/worker-hostile"));
-    host = fixture_open_host(fixture_in_folder(""));
-    pnf_host_function(host, "app.again(@ctx, depth: i32) -> i32", PNF_NATIVE(app_again), NULL);
-    pnf_host_function(host, "app.note(text: str)", PNF_NATIVE(app_note), NULL);
-    pnf_host_function(host, "app.pause()", PNF_NATIVE(app_pause), NULL);
+    host = fixture_open_hostile(app_pause, app_note);
     pnf_host_function(host, "app.fail()", PNF_NATIVE(app_fail), NULL);
 }
 

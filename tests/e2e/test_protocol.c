@@ -41,16 +41,6 @@ enum {
 
 static pnf_host *host;
 
-static int32_t app_again(pnf_context *context, int32_t depth)
-{
-    int32_t result = 0;
-
-    (void)depth;
-    if (pnf_call(pnf_context_plugin(context), "run() -> i32", &result) != PNF_OK)
-        pnf_context_fail(context, pnf_error_text());
-    return result;
-}
-
 static void app_pause(void)
 {
     usleep(3000);
@@ -81,15 +71,6 @@ static void choose_processor(int number)
             CPU_SET(i, &one);
     if (CPU_COUNT(&one) > 0)
         sched_setaffinity(0, sizeof one, &one);
-}
-
-static void open_host(void)
-{
-    fixture_provide_worker(fixture_program("tests/e2e/worker-hostile"));
-    host = fixture_open_host(fixture_in_folder(""));
-    pnf_host_function(host, "app.again(@ctx, depth: i32) -> i32", PNF_NATIVE(app_again), NULL);
-    pnf_host_function(host, "app.note(text: str)", PNF_NATIVE(app_note), NULL);
-    pnf_host_function(host, "app.pause()", PNF_NATIVE(app_pause), NULL);
 }
 
 // --- one plugin ----------------------------------------------------------------------------------
@@ -587,7 +568,7 @@ static int begin(void **state)
     descriptors = fixture_descriptors();
     fixture_watch_begin();
     choose_processor(1);
-    open_host();
+    host = fixture_open_hostile(app_pause, app_note);
     choose_processor(0);
     return 0;
 }

@@ -40,16 +40,6 @@ enum {
 
 static pnf_host *host;
 
-static int32_t app_again(pnf_context *context, int32_t depth)
-{
-    int32_t result = 0;
-
-    (void)depth;
-    if (pnf_call(pnf_context_plugin(context), "run() -> i32", &result) != PNF_OK)
-        pnf_context_fail(context, pnf_error_text());
-    return result;
-}
-
 static void app_nothing(void)
 {
 }
@@ -58,15 +48,6 @@ static void app_note(const char *text, size_t length)
 {
     (void)text;
     (void)length;
-}
-
-static void open_host(void)
-{
-    fixture_provide_worker(fixture_program("tests/e2e/worker-hostile"));
-    host = fixture_open_host(fixture_in_folder(""));
-    pnf_host_function(host, "app.again(@ctx, depth: i32) -> i32", PNF_NATIVE(app_again), NULL);
-    pnf_host_function(host, "app.note(text: str)", PNF_NATIVE(app_note), NULL);
-    pnf_host_function(host, "app.pause()", PNF_NATIVE(app_nothing), NULL);
 }
 
 static pnf_plugin *load(enum hostile_place place)
@@ -340,7 +321,7 @@ static int begin(void **state)
     fixture_adopt();
     descriptors = fixture_descriptors();
     fixture_watch_begin();
-    open_host();
+    host = fixture_open_hostile(app_nothing, app_note);
     return 0;
 }
 
