@@ -48,26 +48,6 @@ static enum outcome trap_with(struct export_call *call, enum trap_code code)
 
 // --- finding and checking ------------------------------------------------------------------------
 
-static uint8_t core_code(valtype type)
-{
-    switch (valtype_kind(type)) {
-    case VALKIND_I32:
-        return PLAN_CORE_I32;
-    case VALKIND_I64:
-        return PLAN_CORE_I64;
-    case VALKIND_F32:
-        return PLAN_CORE_F32;
-    case VALKIND_F64:
-        return PLAN_CORE_F64;
-    case VALKIND_BOTTOM:
-    case VALKIND_V128:
-    case VALKIND_REF:
-    case VALKIND_REF_NULL:
-        break;
-    }
-    return 0;
-}
-
 static bool has_type(const struct session *session, const struct function *function,
                      const struct plan_core_type *core)
 {
@@ -76,10 +56,10 @@ static bool has_type(const struct session *session, const struct function *funct
     if (type->parameter_count != core->parameter_count || type->result_count != core->result_count)
         return false;
     for (uint32_t i = 0; i < type->parameter_count; i++) {
-        if (core_code(type->types[i]) != core->parameters[i])
+        if (session_value_code(type->types[i]) != core->parameters[i])
             return false;
     }
-    return type->result_count == 0 || core_code(deftype_results(type)[0]) == core->result;
+    return type->result_count == 0 || session_value_code(deftype_results(type)[0]) == core->result;
 }
 
 static bool find_function(const struct session *session, struct name name,

@@ -66,6 +66,9 @@ bool session_output(void *context, uint32_t descriptor, const struct wasi_span *
 
 // --- module, imports, instance -------------------------------------------------------------------
 
+// A value type as the channel has it: enum plan_core, enum report_reference.
+uint8_t session_value_code(valtype type);
+
 // Sends MODULE_REPORT. False: there is none, for a limit.
 MUST_CHECK bool session_report(struct session *session, struct error *error);
 

@@ -26,7 +26,7 @@ _Static_assert((int)REPORT_FUNCTION == (int)EXTERNAL_FUNCTION &&
                    (int)REPORT_TAG == (int)EXTERNAL_TAG,
                "both as in the binary format");
 
-static uint8_t value_code(valtype type)
+uint8_t session_value_code(valtype type)
 {
     switch (valtype_kind(type)) {
     case VALKIND_I32:
@@ -96,7 +96,7 @@ static void set_global(struct report_item *item, const struct global_declaration
 {
     uint64_t value;
 
-    item->value_type = value_code(global->type.type);
+    item->value_type = session_value_code(global->type.type);
     item->flags = global->type.is_mutable ? REPORT_MUTABLE : 0;
     if (constant_of(&global->initial, &value)) {
         item->flags |= REPORT_HAS_VALUE;
@@ -111,7 +111,7 @@ static void put_function(struct pass *pass, struct report_item *item, uint32_t n
     uint32_t count = type->parameter_count + type->result_count;
 
     for (uint32_t i = 0; i < count; i++)
-        codes[i] = value_code(type->types[i]);
+        codes[i] = session_value_code(type->types[i]);
     item->parameter_count = (uint16_t)type->parameter_count;
     item->result_count = (uint16_t)type->result_count;
     item->types = codes;
@@ -133,7 +133,7 @@ static void put_external(struct pass *pass, struct report_item *item, uint32_t i
         put_function(pass, item, module->tags[index].type);
         return;
     case EXTERNAL_TABLE:
-        item->value_type = value_code(module->tables[index].type.element);
+        item->value_type = session_value_code(module->tables[index].type.element);
         set_limits(item, &module->tables[index].type.limits);
         break;
     case EXTERNAL_MEMORY:
