@@ -350,7 +350,7 @@ bool session_receive(struct session *session, struct message *message, struct er
 
         if (result != CHANNEL_OK)
             return fail_channel(session, result, error);
-        if (message->kind != MESSAGE_OUTPUT && message->kind != MESSAGE_LOG)
+        if (message->kind != MESSAGE_OUTPUT)
             return true;
         if (!session_take_output(session, message, error))
             return false;

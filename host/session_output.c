@@ -15,7 +15,7 @@
 #include "host/session_private.h"
 #include "sandbox/base/utf8.h"
 
-enum { LINE_SIZE = 1024, LEVEL_OUTPUT = 2, LEVEL_MAX = 5, WRITE_POLL_MS = 20 };
+enum { LINE_SIZE = 1024, LEVEL_OUTPUT = 2, WRITE_POLL_MS = 20 };
 
 static bool is_control(const uint8_t *bytes, size_t at, size_t length)
 {
@@ -169,15 +169,6 @@ bool session_check_output(const struct session *session, struct error_text *erro
                                               session->setup.policy->limits.output_bytes, value));
 }
 
-// The log counts as output: or a worker that was taken over could fill the application's.
-static void take_log(struct session *session, int level, size_t length)
-{
-    if (length > session->output_left)
-        length = (size_t)session->output_left;
-    session->output_left -= length;
-    log_lines(session, level, session->outgoing.bytes, length);
-}
-
 bool session_take_output(struct session *session, const struct message *message,
                          struct error_text *error)
 {
@@ -189,12 +180,8 @@ bool session_take_output(struct session *session, const struct message *message,
     session->outgoing.length = 0;
     if (!session_append(session, message, &session->outgoing, error))
         return false;
-    if (message->kind == MESSAGE_OUTPUT && word != STDOUT_FILENO && word != STDERR_FILENO)
+    if (word != STDOUT_FILENO && word != STDERR_FILENO)
         return session_violated(session, "output to no such descriptor", error);
-    taken.words[0] = length;
-    if (message->kind == MESSAGE_OUTPUT)
-        taken.words[0] = deliver(session, (int)word, session->outgoing.bytes, length);
-    else
-        take_log(session, word < LEVEL_MAX ? (int)word : LEVEL_MAX, length);
+    taken.words[0] = deliver(session, (int)word, session->outgoing.bytes, length);
     return session_send(session, &taken, error);
 }

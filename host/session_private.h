@@ -70,7 +70,7 @@ void session_give_back_all(struct session *session);
 
 // --- session_output.c ----------------------------------------------------------------------------
 
-// Deals with OUTPUT and LOG, and answers.
+// Deals with OUTPUT, and answers.
 MUST_CHECK bool session_take_output(struct session *session, const struct message *message,
                                     struct error_text *error);
 
