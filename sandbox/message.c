@@ -18,6 +18,7 @@ enum move {
     MOVE_IMPORT,
     MOVE_RESUME,
     MOVE_HAND,
+    MOVE_ASK,
     MOVE_TAKE
 };
 
@@ -66,6 +67,7 @@ static const struct {
     [MESSAGE_STATE_RUNNING] = {"running", true, MESSAGE_TO_HOST},
     [MESSAGE_STATE_IMPORT] = {"in an import", true, MESSAGE_TO_WORKER},
     [MESSAGE_STATE_TAKING] = {"taking bytes", true, MESSAGE_TO_HOST},
+    [MESSAGE_STATE_ASKING] = {"asking for a file", true, MESSAGE_TO_WORKER},
     [MESSAGE_STATE_ENDED] = {"ended", false, MESSAGE_TO_HOST},
 };
 
@@ -184,6 +186,10 @@ void message_advance(struct message_session *session, enum message_kind kind)
     case MOVE_HAND:
         session->resume = session->state;
         session->state = MESSAGE_STATE_TAKING;
+        break;
+    case MOVE_ASK:
+        session->resume = session->state;
+        session->state = MESSAGE_STATE_ASKING;
         break;
     case MOVE_TAKE:
         session->state = session->resume;

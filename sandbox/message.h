@@ -44,6 +44,7 @@ enum message_state {
     MESSAGE_STATE_RUNNING,      // [worker] call number `depth`
     MESSAGE_STATE_IMPORT,       // [host] a host function that call number `depth` called
     MESSAGE_STATE_TAKING,       // [whose turn it was not] reads the arena
+    MESSAGE_STATE_ASKING,       // [host] looks for a file
     MESSAGE_STATE_ENDED,        // [nobody]
     MESSAGE_STATE_COUNT
 };
@@ -51,7 +52,7 @@ enum message_state {
 // Private to each side; zero is the state of a new worker.
 struct message_session {
     enum message_state state;
-    enum message_state resume; // where TAKING goes back to
+    enum message_state resume; // where TAKING and ASKING go back to
     uint32_t depth;            // calls that have not returned, at most MESSAGE_DEPTH_MAX
 };
 

@@ -64,6 +64,10 @@ MUST_CHECK bool session_frame_make(struct session *session, const struct plan_fo
 bool session_output(void *context, uint32_t descriptor, const struct wasi_span *spans, size_t count,
                     size_t *taken);
 
+// The wasi_files hook (session_file.c).
+bool session_files(void *context, const struct file_request *request, struct file_answer *answer,
+                   uint8_t *bytes, size_t *length, int *descriptor);
+
 // --- module, imports, instance -------------------------------------------------------------------
 
 // A value type as the channel has it: enum plan_core, enum report_reference.

@@ -36,7 +36,8 @@ static bool create_engine(struct session *session, size_t module_size, struct er
         return false;
     if (config.metered)
         engine_set_fuel(session->engine, policy->limits.fuel);
-    wasi_init(&session->wasi, policy, engine_store(session->engine), session_output, session);
+    wasi_init(&session->wasi, policy, engine_store(session->engine), session_output, session_files,
+              session);
     return true;
 }
 

@@ -149,7 +149,7 @@ static void write_all(struct wasi *wasi, uint32_t fd, const uint8_t *iovecs, uin
             spans[span_count++] = span;
             *offered += span.length;
         }
-        if (!wasi->output(wasi->output_context, fd, spans, span_count, &part))
+        if (!wasi->output(wasi->context, fd, spans, span_count, &part))
             wasi->trap = TRAP_HOST;
         *taken += part;
     }

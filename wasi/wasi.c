@@ -32,13 +32,14 @@ static const struct {
 #undef WASI
 
 void wasi_init(struct wasi *wasi, const struct policy *policy, struct store *store,
-               wasi_output *output, void *output_context)
+               wasi_output *output, wasi_files *files, void *context)
 {
     *wasi = (struct wasi){
         .policy = policy,
         .store = store,
         .output = output,
-        .output_context = output_context,
+        .files = files,
+        .context = context,
     };
     for (uint32_t i = 0; i < WASI_FUNCTION_COUNT; i++)
         wasi->bindings[i] = (struct wasi_binding){wasi, (enum wasi_function)i};

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "sandbox/base/error.h"
+#include "sandbox/file_request.h"
 #include "sandbox/policy.h"
 #include "sandbox/wasm/engine.h"
 
@@ -48,6 +49,13 @@ struct wasi_span {
 typedef bool wasi_output(void *context, uint32_t descriptor, const struct wasi_span *spans,
                          size_t count, size_t *taken);
 
+// Asks the host's broker (sandbox/file_request.h). What comes with the answer goes to `bytes`, of
+// which `length` is the room, and then how much came. `descriptor` is the file, the caller's to
+// close, or -1. False ends the run, as above.
+typedef bool wasi_files(void *context, const struct file_request *request,
+                        struct file_answer *answer, uint8_t *bytes, size_t *length,
+                        int *descriptor);
+
 struct wasi;
 
 // What an imported function's context is.
@@ -59,8 +67,9 @@ struct wasi_binding {
 struct wasi {
     const struct policy *policy; // borrowed
     wasi_output *output;
-    void *output_context; // borrowed
-    struct store *store;  // whose newest instance is the guest
+    wasi_files *files;
+    void *context;       // of the two above; borrowed
+    struct store *store; // whose newest instance is the guest
     bool closed[WASI_STDIO_COUNT];
     bool exited; // proc_exit was called: the run ended with TRAP_HOST for it
     uint32_t exit_status;
@@ -70,7 +79,7 @@ struct wasi {
 
 // The wasi stays where it is while the engine lives.
 void wasi_init(struct wasi *wasi, const struct policy *policy, struct store *store,
-               wasi_output *output, void *output_context);
+               wasi_output *output, wasi_files *files, void *context);
 
 // The function of that name, or WASI_FUNCTION_COUNT.
 enum wasi_function wasi_find(struct name name);

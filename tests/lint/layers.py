@@ -17,7 +17,7 @@ LAYERS = [
     ("sdk", [], ["sdk/*"]),
     ("base", ["sdk"], ["sandbox/base/*"]),
     ("shared", ["base"], ["sandbox/policy*", "sandbox/plan", "sandbox/message", "sandbox/channel*",
-                        "sandbox/report", "sandbox/start"]),
+                        "sandbox/report", "sandbox/start", "sandbox/file_request"]),
     ("data", ["base"], [f"sandbox/wasm/{name}" for name in (
         "limits", "opcode", "type", "value", "instruction", "module", "operation*", "sequences")]),
     ("front", ["data"], [f"sandbox/wasm/{name}" for name in (

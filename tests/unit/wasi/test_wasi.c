@@ -48,7 +48,7 @@ static int set_up(void **state)
     build_memory(1, 1);
     guest = instantiate_built();
     policy_init(&policy);
-    wasi_init(&wasi, &policy, engine_store(engine), take_output, output);
+    wasi_init(&wasi, &policy, engine_store(engine), take_output, NULL, output);
     output_length = 0;
     output_room = sizeof output;
     host_is_gone = false;
