@@ -8,7 +8,7 @@
 
 #include "host/session.h"
 
-enum { FILTER_KINDS = 4, PLUGIN_NAME_SIZE = 128 };
+enum { FILTER_KINDS = 16, PLUGIN_NAME_SIZE = 128 };
 
 struct pnf_host {
     pthread_mutex_t lock; // of filters and plugins

@@ -67,6 +67,14 @@ static void name_plugin(pnf_plugin *plugin, const pnf_source *source)
         plugin->policy.name = (struct policy_string){0, 0}; // no room: it stays without
 }
 
+static bool may_write(const struct policy *policy)
+{
+    for (uint32_t i = 0; i < policy->dir_count; i++)
+        if (policy->dirs[i].access == POLICY_WASI_DIRS_ACCESS_WRITE)
+            return true;
+    return false;
+}
+
 // The filter for a policy's grants; made once for each kind.
 static bool find_filter(pnf_host *host, const struct policy *policy, int *filter,
                         struct error_text *error)
@@ -74,8 +82,11 @@ static bool find_filter(pnf_host *host, const struct policy *policy, int *filter
     struct filter_options options = {
         .clock = policy->wasi_clock != POLICY_WASI_CLOCK_NONE,
         .random = policy->wasi_random != POLICY_WASI_RANDOM_NONE,
+        .files = policy->dir_count > 0,
+        .files_write = may_write(policy),
     };
-    int *cached = &host->filters[(options.clock ? 1 : 0) + (options.random ? 2 : 0)];
+    int *cached = &host->filters[(options.clock ? 1 : 0) + (options.random ? 2 : 0) +
+                                 (options.files ? 4 : 0) + (options.files_write ? 8 : 0)];
     struct error below = {.code = ERROR_NONE};
     bool found;
 
@@ -91,6 +102,19 @@ static uint64_t add_saturating(uint64_t left, uint64_t right)
     uint64_t sum;
 
     return __builtin_add_overflow(left, right, &sum) ? UINT64_MAX : sum;
+}
+
+// Files get the lowest free descriptors. Where a libc would write its last words there are none:
+// the module's is there as well, which nothing writes.
+static void allow_files(const struct policy *policy, const struct module *module,
+                        struct launcher_start *start)
+{
+    start->slots[START_SLOT_STDIN] = module->fd;
+    start->slots[START_SLOT_STDOUT] = module->fd;
+    start->slots[START_SLOT_STDERR] = module->fd;
+    start->options.descriptors_max = START_SLOT_COUNT + (uint32_t)policy->limits.open_files;
+    if (may_write(policy))
+        start->options.file_bytes_max = UINT64_MAX; // RLIM_INFINITY: as large as the disk
 }
 
 static bool start_worker(pnf_plugin *plugin, const struct module *module, struct error_text *error)
@@ -110,6 +134,8 @@ static bool start_worker(pnf_plugin *plugin, const struct module *module, struct
     for (size_t i = 0; i < START_SLOT_COUNT; i++)
         start.slots[i] = -1;
     start.slots[START_SLOT_MODULE] = module->fd;
+    if (policy->dir_count > 0)
+        allow_files(policy, module, &start);
     start.options.data_bytes_max =
         add_saturating(add_saturating(policy->limits.memory_bytes, policy->limits.stack_bytes),
                        policy_engine_bytes(policy, module->size));
@@ -160,6 +186,7 @@ static bool run_session(pnf_plugin *plugin, const struct module *module, session
     if (!session_init(&plugin->session, error) || !start_worker(plugin, module, error))
         return false;
     setup.pidfd = plugin->worker.pidfd;
+    setup.socket = plugin->worker.socket;
     return session_begin(&plugin->session, &setup, error) && way(&plugin->session, error);
 }
 

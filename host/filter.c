@@ -68,8 +68,10 @@ bool filter_includes(const struct filter_options *options, const struct filter_r
         return options->clock;
     case FILTER_RANDOM:
         return options->random;
-    case FILTER_STDIO:
-        return options->stdio;
+    case FILTER_FILES:
+        return options->files;
+    case FILTER_FILES_WRITE:
+        return options->files_write;
     }
     return false;
 }

@@ -12,13 +12,20 @@
 
 #include "sandbox/base/error.h"
 
-enum filter_capability { FILTER_CORE, FILTER_CLOCK, FILTER_RANDOM, FILTER_STDIO };
+enum filter_capability {
+    FILTER_CORE,
+    FILTER_CLOCK,
+    FILTER_RANDOM,
+    FILTER_FILES,
+    FILTER_FILES_WRITE
+};
 
 // What a filter allows beyond CORE.
 struct filter_options {
     bool clock;
     bool random;
-    bool stdio;
+    bool files;
+    bool files_write; // with files
     bool linear; // a chain of comparisons instead of a tree: the same decisions, for comparison
 };
 

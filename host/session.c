@@ -58,6 +58,7 @@ void session_finish(struct session *session)
     if (session->setup.monitor)
         monitor_remove(session->setup.monitor, &session->watch);
     channel_finish(&session->channel);
+    broker_close(&session->broker);
     for (size_t i = 0; i <= MESSAGE_DEPTH_MAX; i++) {
         free(session->levels[i].incoming.bytes);
         free(session->levels[i].result.bytes);
@@ -350,9 +351,10 @@ bool session_receive(struct session *session, struct message *message, struct er
 
         if (result != CHANNEL_OK)
             return fail_channel(session, result, error);
-        if (message->kind != MESSAGE_OUTPUT)
+        if (message->kind != MESSAGE_OUTPUT && message->kind != MESSAGE_FILE)
             return true;
-        if (!session_take_output(session, message, error))
+        if (!(message->kind == MESSAGE_OUTPUT ? session_take_output(session, message, error)
+                                              : session_take_request(session, message, error)))
             return false;
     }
 }

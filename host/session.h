@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "host/bridge.h"
+#include "host/broker.h"
 #include "host/error_text.h"
 #include "host/launcher_client.h"
 #include "host/monitor.h"
@@ -38,7 +39,8 @@ struct session_setup {
     struct registry *registry;
     struct monitor *monitor;
     uint64_t module_size;
-    int pidfd; // of the worker
+    int pidfd;  // of the worker
+    int socket; // the host's end of the worker's; what it is sent are files that were opened
     // Waits for the end of the worker and says how it went; false if that takes longer.
     bool (*wait_end)(void *context, int timeout_ms, enum launcher_end *end, int *status);
     void (*log)(void *context, int level, const char *text);
@@ -70,6 +72,7 @@ struct session {
     struct session_setup setup;
     struct channel channel;
     struct monitor_watch watch;
+    struct broker broker;
     uint8_t *report; // the worker's report on the module, checked
     size_t report_size;
     const struct registry_function **imports; // by index; NULL: not the host's

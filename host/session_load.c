@@ -141,9 +141,18 @@ static bool prepare(struct session *session, struct error_text *error)
            session_violated(session, below.message, error);
 }
 
+static bool open_grants(struct session *session, struct error_text *error)
+{
+    struct error below = {.code = ERROR_NONE};
+
+    return broker_open(&session->broker, session->setup.policy, &below) ||
+           session_ended(session, PNF_DENIED, error, "it cannot be granted its directories: %s",
+                         below.message);
+}
+
 static bool load(struct session *session, struct error_text *error)
 {
-    if (!prepare(session, error))
+    if (!open_grants(session, error) || !prepare(session, error))
         return false;
     // The start function is guest code and has a call's time.
     set_deadline(session, session->setup.policy->limits.time_ms);

@@ -13,8 +13,8 @@ enum {
 
 // --- session.c -----------------------------------------------------------------------------------
 
-// Waits for the next message that is not about output, and leaves its bytes where they are. Sees to
-// deadline and cancellation. On false the session has ended, and the error says how.
+// Waits for the next message that is not about output or files, and leaves its bytes where they
+// are. Sees to deadline and cancellation. On false the session has ended, and the error says how.
 MUST_CHECK bool session_receive(struct session *session, struct message *message,
                                 struct error_text *error);
 
@@ -73,6 +73,12 @@ void session_give_back_all(struct session *session);
 // Deals with OUTPUT, and answers.
 MUST_CHECK bool session_take_output(struct session *session, const struct message *message,
                                     struct error_text *error);
+
+// --- session_file.c ------------------------------------------------------------------------------
+
+// Serves FILE.
+MUST_CHECK bool session_take_request(struct session *session, const struct message *message,
+                                     struct error_text *error);
 
 // --- session_link.c ------------------------------------------------------------------------------
 

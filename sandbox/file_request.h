@@ -21,6 +21,7 @@
 
 enum {
     FILE_PATH_MAX = 4096, // bytes of a path; a longer one is not asked about
+    FILE_LIST_MIN = 512,  // bytes of room that LIST needs, for a record at least
     FILE_RECORD_SIZE = 19 // of LIST, before the name: u64 serial number of the file, u64 where the
                           // record after this one is, u8 enum file_type, u16 length of the name
 };

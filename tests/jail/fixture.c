@@ -221,7 +221,7 @@ int fixture_begin(void **state)
     struct fixture *fixture = &the_fixture;
     const struct attack attack = {.kind = ATTACK_ANSWER};
     const struct start_options options = fixture_options(&attack);
-    const struct filter_options granted = {.stdio = true};
+    const struct filter_options granted = {.files = true, .files_write = true};
     struct error error = {.code = ERROR_NONE};
 
     *state = fixture;

@@ -15,7 +15,7 @@ enum { FIXTURE_CONTROL_BYTES = 4096, FIXTURE_TIMEOUT_MS = 10000 };
 
 struct fixture {
     struct launcher_client client;
-    int filter;                     // the filter of CORE, stdio granted
+    int filter;                     // the filter of CORE, files granted
     int permissive;                 // a filter that allows everything, for the layers below it
     int module;                     // a sealed memfd
     int descriptors_before;         // open in this process when the fixture began

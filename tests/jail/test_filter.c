@@ -38,7 +38,8 @@ struct program {
 };
 
 static const struct filter_options nothing;
-static const struct filter_options everything = {.clock = true, .random = true, .stdio = true};
+static const struct filter_options everything = {
+    .clock = true, .random = true, .files = true, .files_write = true};
 
 static struct program built(const struct filter_options *options)
 {

@@ -100,6 +100,7 @@ bool fixture_load(struct fixture *fixture, void (*worker)(struct channel *channe
         .registry = &fixture->registry,
         .monitor = &fixture->monitor,
         .module_size = 100,
+        .socket = -1,
         .wait_end = wait_end,
         .log = keep_log,
         .context = fixture,

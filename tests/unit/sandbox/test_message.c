@@ -27,15 +27,17 @@ static const struct {
     {MESSAGE_STATE_LOADING, MESSAGE_TO_HOST, BIT(MODULE_REPORT) | BIT(ERROR) | BIT(PART)},
     {MESSAGE_STATE_LINKING, MESSAGE_TO_WORKER, BIT(LINK) | BIT(SHUTDOWN) | BIT(PART)},
     {MESSAGE_STATE_STARTING, MESSAGE_TO_HOST,
-     BIT(LOADED) | BIT(TRAP) | BIT(HOST_CALL) | BIT(OUTPUT) | BIT(EXIT) | BIT(ERROR) | BIT(PART)},
+     BIT(LOADED) | BIT(TRAP) | BIT(HOST_CALL) | BIT(OUTPUT) | BIT(FILE) | BIT(EXIT) | BIT(ERROR) |
+         BIT(PART)},
     {MESSAGE_STATE_START_IMPORT, MESSAGE_TO_WORKER,
      BIT(HOST_CALL_RESULT) | BIT(HOST_CALL_FAILED) | BIT(PART)},
     {MESSAGE_STATE_READY, MESSAGE_TO_WORKER, BIT(CALL) | BIT(SHUTDOWN) | BIT(PART)},
     {MESSAGE_STATE_RUNNING, MESSAGE_TO_HOST,
-     BIT(CALL_RESULT) | BIT(TRAP) | BIT(HOST_CALL) | BIT(OUTPUT) | BIT(EXIT) | BIT(ERROR) |
-         BIT(PART)},
+     BIT(CALL_RESULT) | BIT(TRAP) | BIT(HOST_CALL) | BIT(OUTPUT) | BIT(FILE) | BIT(EXIT) |
+         BIT(ERROR) | BIT(PART)},
     {MESSAGE_STATE_IMPORT, MESSAGE_TO_WORKER,
      BIT(CALL) | BIT(HOST_CALL_RESULT) | BIT(HOST_CALL_FAILED) | BIT(PART)},
+    {MESSAGE_STATE_ASKING, MESSAGE_TO_WORKER, BIT(FILE_RESULT)},
     {MESSAGE_STATE_ENDED, MESSAGE_TO_HOST, 0},
 };
 
@@ -87,7 +89,8 @@ static bool known(const struct message_session *sessions, size_t count,
 {
     for (size_t i = 0; i < count; i++) {
         if (sessions[i].state == session->state && sessions[i].depth == session->depth &&
-            (session->state != MESSAGE_STATE_TAKING || sessions[i].resume == session->resume))
+            ((session->state != MESSAGE_STATE_TAKING && session->state != MESSAGE_STATE_ASKING) ||
+             sessions[i].resume == session->resume))
             return true;
     }
     return false;
