@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# ./quickstart.sh: installs what is missing, builds, and runs a host application that calls a plugin
-# under a policy, then once more under one that does not grant what the plugin needs. Needs no input.
+# ./quickstart.sh: installs what is missing, builds, and runs a host application, the editor in
+# examples/, with two plugins on a real document: one works, one is refused what its policy does not
+# grant, and does its work, too, once the line is added that the refusal tells. Needs no input.
 set -eu
 
 cd "$(dirname "$0")"
@@ -39,12 +40,33 @@ ninja -C build
 umask 022
 demo=$(mktemp -d)
 trap 'rm -rf "$demo"' EXIT
-cp build/plugins/greet.wasm plugins/greet/greet.yaml "$demo"
-hello=$PWD/build/examples/hello
+cp README.md build/plugins/words.wasm build/plugins/format.wasm plugins/words/words.yaml "$demo"
+grep -v 'buffer\.replace' plugins/format/format.yaml >"$demo/format.yaml"
+editor=$PWD/build/examples/editor
+cd "$demo"
 
-echo 'A host application, and a plugin that it may greet through:'
-(cd "$demo" && "$hello")
+# edit SCRIPT: runs the editor on a copy of this project's README.md.
+edit() {
+    printf '%s\n' "$1" >script
+    sed 's/^/    $ /' script
+    "$editor" --plugins . --script script README.md 2>&1
+}
 
-echo 'The same plugin under a policy that grants nothing:'
-printf 'pinfold: 1\n' >"$demo/greet.yaml"
-(cd "$demo" && "$hello") 2>&1
+echo
+echo '--- words reads a document line by line, each by a call back into the editor. Its policy:'
+grep -A 9 '^host_functions' words.yaml
+echo '--- format wraps paragraphs, so it has to change the document. Its policy does not grant that:'
+grep -A 9 '^host_functions' format.yaml
+echo '--- The editor runs both:'
+edit 'words
+format 60' | tee shown
+if ! grep -q ' words, ' shown || ! grep -q ' denied: ' shown; then
+    echo 'one was to work and the other to be refused' >&2
+    exit 1
+fi
+
+echo '--- The line that the refusal tells is added, and the same command does its work:'
+echo '  - buffer.replace' | tee -a format.yaml
+edit 'format 60
+1,8p
+words'
