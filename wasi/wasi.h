@@ -14,6 +14,7 @@
 #include "sandbox/file_request.h"
 #include "sandbox/policy.h"
 #include "sandbox/wasm/engine.h"
+#include "wasi/wasi_errno.h"
 
 #define WASI_MODULE "wasi_snapshot_preview1"
 
@@ -24,18 +25,6 @@ enum wasi_function {
 #include "wasi/wasi.def"
 #undef WASI
     WASI_FUNCTION_COUNT
-};
-
-enum wasi_errno {
-    WASI_SUCCESS = 0,
-    WASI_BADF = 8,
-    WASI_FAULT = 21,
-    WASI_INVAL = 28,
-    WASI_IO = 29,
-    WASI_NOSPC = 51,
-    WASI_NOSYS = 52,
-    WASI_SPIPE = 70,
-    WASI_NOTCAPABLE = 76
 };
 
 // A piece of the guest's memory.
