@@ -19,7 +19,7 @@ _Static_assert(CLOCK_OF_DAY == CLOCK_REALTIME && CLOCK_STEADY == CLOCK_MONOTONIC
                    CLOCK_THREAD == CLOCK_THREAD_CPUTIME_ID,
                "ids are passed on");
 
-static bool is_granted(const struct wasi *wasi)
+bool wasi_has_clock(const struct wasi *wasi)
 {
     return wasi->policy->wasi_clock == POLICY_WASI_CLOCK_REAL ||
            wasi->policy->wasi_clock == POLICY_WASI_CLOCK_COARSE;
@@ -34,7 +34,7 @@ enum wasi_errno wasi_clock_res_get(struct wasi *wasi, const union slot *argument
 {
     uint8_t *result = wasi_memory(wasi, arguments[1].u32, 8);
 
-    if (!is_granted(wasi))
+    if (!wasi_has_clock(wasi))
         return WASI_NOTCAPABLE;
     if (arguments[0].u32 >= CLOCK_KINDS)
         return WASI_INVAL;
@@ -50,7 +50,7 @@ enum wasi_errno wasi_clock_time_get(struct wasi *wasi, const union slot *argumen
     struct timespec now;
     uint64_t now_ns;
 
-    if (!is_granted(wasi))
+    if (!wasi_has_clock(wasi))
         return WASI_NOTCAPABLE;
     if (arguments[0].u32 >= CLOCK_KINDS)
         return WASI_INVAL;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "wasi/call.h"
 
@@ -41,6 +42,7 @@ void wasi_init(struct wasi *wasi, const struct policy *policy, struct store *sto
         .files = files,
         .context = context,
     };
+    descriptor_table_init(&wasi->descriptors, policy);
     for (uint32_t i = 0; i < WASI_FUNCTION_COUNT; i++)
         wasi->bindings[i] = (struct wasi_binding){wasi, (enum wasi_function)i};
 }
@@ -74,10 +76,11 @@ static enum trap_code call(void *context, struct store *store, union slot *slots
     enum wasi_errno result = WASI_NOSYS;
 
     assert(store == wasi->store);
-    (void)store;
     wasi->trap = TRAP_NONE;
     if (function != NULL)
         result = function(wasi, slots);
+    if (wasi->trap == TRAP_NONE && store->interrupted)
+        wasi->trap = TRAP_INTERRUPTED;
     if (wasi->trap == TRAP_NONE && functions[binding->function].result_count > 0)
         slots[0].u64 = result;
     return wasi->trap;
@@ -100,6 +103,40 @@ bool wasi_define(struct wasi *wasi, struct engine *engine, struct name name, str
                                   &wasi->bindings[function], error);
 }
 
+// --- descriptors and the broker ------------------------------------------------------------------
+
+enum wasi_errno wasi_descriptor(struct wasi *wasi, uint32_t number, uint64_t rights,
+                                struct descriptor **descriptor)
+{
+    *descriptor = descriptor_at(&wasi->descriptors, number);
+    if (*descriptor == NULL)
+        return WASI_BADF;
+    return (rights & ~(*descriptor)->rights) == 0 ? WASI_SUCCESS : WASI_NOTCAPABLE;
+}
+
+enum wasi_errno wasi_ask(struct wasi *wasi, const struct file_request *request,
+                         struct file_answer *answer, uint8_t *bytes, size_t *length)
+{
+    size_t room = length != NULL ? *length : 0;
+    size_t came = room;
+    int file = -1;
+
+    *answer = (struct file_answer){.handle = FILE_NO_HANDLE};
+    if (!wasi->files(wasi->context, request, answer, bytes, &came, &file)) {
+        wasi->trap = TRAP_HOST;
+        return WASI_IO;
+    }
+    if (file >= 0)
+        close(file); // nobody asked for one
+    if (answer->error != 0)
+        return wasi_errno_of(answer->error);
+    if (came > room)
+        return WASI_IO;
+    if (length != NULL)
+        *length = came;
+    return WASI_SUCCESS;
+}
+
 // --- the guest's memory --------------------------------------------------------------------------
 
 uint8_t *wasi_memory(const struct wasi *wasi, uint64_t address, uint64_t length)
@@ -119,6 +156,12 @@ uint8_t *wasi_array(const struct wasi *wasi, uint64_t address, uint64_t count, u
     return wasi_memory(wasi, address, count * size);
 }
 
+void wasi_store_u16(uint8_t *bytes, uint16_t value)
+{
+    bytes[0] = (uint8_t)value;
+    bytes[1] = (uint8_t)(value >> 8);
+}
+
 void wasi_store_u32(uint8_t *bytes, uint32_t value)
 {
     for (unsigned i = 0; i < sizeof value; i++)
@@ -135,4 +178,14 @@ uint32_t wasi_load_u32(const uint8_t *bytes)
 {
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
            (uint32_t)bytes[3] << 24;
+}
+
+uint64_t wasi_load_u64(const uint8_t *bytes)
+{
+    return (uint64_t)wasi_load_u32(bytes) | (uint64_t)wasi_load_u32(bytes + 4) << 32;
+}
+
+uint16_t wasi_load_u16(const uint8_t *bytes)
+{
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
 }

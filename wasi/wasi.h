@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // WASI preview 1 (wasi_snapshot_preview1) as functions that a module may import: the table of them
-// (wasi.def), and the state of one instance. What leaves the process goes through the embedder's
-// hooks; system calls are made only where the policy grants the clock or random numbers. Every
-// address is checked against the memory before anything happens.
+// (wasi.def), and the state of one instance. Output, and everything that has a path, goes through
+// the embedder's hooks; system calls are made on the descriptors of files that come from there, and
+// where the policy grants the clock or random numbers. Every address is checked against the memory
+// before anything happens.
 #pragma once
 
 #include <stdbool.h>
@@ -14,11 +15,12 @@
 #include "sandbox/file_request.h"
 #include "sandbox/policy.h"
 #include "sandbox/wasm/engine.h"
+#include "wasi/descriptor.h"
 #include "wasi/wasi_errno.h"
 
 #define WASI_MODULE "wasi_snapshot_preview1"
 
-enum { WASI_PARAMETERS_MAX = 9, WASI_STDIO_COUNT = 3 };
+enum { WASI_PARAMETERS_MAX = 9 };
 
 enum wasi_function {
 #define WASI(name_, parameters_, RESULT_, SUPPORT_) WASI_FUNCTION_##name_,
@@ -59,7 +61,7 @@ struct wasi {
     wasi_files *files;
     void *context;       // of the two above; borrowed
     struct store *store; // whose newest instance is the guest
-    bool closed[WASI_STDIO_COUNT];
+    struct descriptor_table descriptors;
     bool exited; // proc_exit was called: the run ended with TRAP_HOST for it
     uint32_t exit_status;
     enum trap_code trap; // why the call under way ends the run; TRAP_NONE: it does not

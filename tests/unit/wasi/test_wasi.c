@@ -4,106 +4,7 @@
 #include <time.h>
 
 #include "sandbox/wasm/run.h"
-#include "tests/unit/wasm/run_fixture.h"
-
-enum {
-    PAGE = 65536,
-    IOVECS = 64,  // where they are
-    RESULT = 128, // where results go
-    BYTES = 1024  // where buffers begin
-};
-
-static struct wasi wasi;
-static struct policy policy;
-static struct instance *guest;
-static struct error refusal;
-static char output[64];
-static size_t output_length;
-static size_t output_room;
-static bool host_is_gone;
-
-static bool take_output(void *context, uint32_t descriptor, const struct wasi_span *spans,
-                        size_t count, size_t *taken)
-{
-    assert_ptr_equal(context, output);
-    assert_true(descriptor == 1 || descriptor == 2);
-    *taken = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t length = spans[i].length;
-
-        if (length > output_room - output_length)
-            length = output_room - output_length;
-        memcpy(output + output_length, spans[i].bytes, length);
-        output_length += length;
-        *taken += length;
-    }
-    return !host_is_gone;
-}
-
-static int set_up(void **state)
-{
-    int result = run_set_up(state);
-
-    build_begin();
-    build_memory(1, 1);
-    guest = instantiate_built();
-    policy_init(&policy);
-    wasi_init(&wasi, &policy, engine_store(engine), take_output, NULL, output);
-    output_length = 0;
-    output_room = sizeof output;
-    host_is_gone = false;
-    error_clear(&refusal);
-    return result;
-}
-
-static uint8_t *memory(uint32_t address)
-{
-    return guest->memory_base + address;
-}
-
-static uint32_t word_at(uint32_t address)
-{
-    uint32_t word;
-
-    memcpy(&word, memory(address), sizeof word);
-    return word;
-}
-
-static uint64_t long_at(uint32_t address)
-{
-    uint64_t value;
-
-    memcpy(&value, memory(address), sizeof value);
-    return value;
-}
-
-static void put_word(uint32_t address, uint32_t word)
-{
-    memcpy(memory(address), &word, sizeof word);
-}
-
-static enum outcome run(const char *name, const uint64_t *arguments, size_t count)
-{
-    struct external external;
-
-    assert_true(wasi_define(&wasi, engine, engine_name(name), &refusal));
-    assert_true(
-        store_find(engine_store(engine), engine_name(WASI_MODULE), engine_name(name), &external));
-    for (size_t i = 0; i < count; i++)
-        slots[i].u64 = arguments[i];
-    return engine_invoke(engine, external.function, slots, &trap);
-}
-
-static uint32_t call(const char *name, const uint64_t *arguments, size_t count)
-{
-    assert_int_equal(run(name, arguments, count), OUTCOME_OK);
-    return slots[0].u32;
-}
-
-#define ARGUMENTS(...)                                                                             \
-    (const uint64_t[]){0, ##__VA_ARGS__} + 1,                                                      \
-        sizeof((const uint64_t[]){0, ##__VA_ARGS__}) / sizeof(uint64_t) - 1
-#define WASI_CALL(name_, ...) call(name_, ARGUMENTS(__VA_ARGS__))
+#include "tests/unit/wasi/wasi_fixture.h"
 
 // --- the table -----------------------------------------------------------------------------------
 
@@ -296,12 +197,6 @@ static void an_interruption_ends_random_get(void **state)
 
 // --- descriptors ---------------------------------------------------------------------------------
 
-static void put_iovec(uint32_t index, uint32_t address, uint32_t length)
-{
-    put_word(IOVECS + 8 * index, address);
-    put_word(IOVECS + 8 * index + 4, length);
-}
-
 static void output_is_gathered(void **state)
 {
     (void)state;
@@ -380,19 +275,6 @@ static void standard_input_is_at_its_end(void **state)
     assert_int_equal(WASI_CALL("fd_write", 0, IOVECS, 1, RESULT), WASI_NOTCAPABLE);
 }
 
-static void descriptors_tell_their_rights_without_padding(void **state)
-{
-    (void)state;
-    memset(memory(RESULT), 0xAA, 24);
-    assert_int_equal(WASI_CALL("fd_fdstat_get", 1, RESULT), WASI_SUCCESS);
-    assert_int_equal(long_at(RESULT), 0);
-    assert_int_equal(long_at(RESULT + 8), 1 << 6);
-    assert_int_equal(long_at(RESULT + 16), 0);
-    assert_int_equal(WASI_CALL("fd_fdstat_get", 0, RESULT), WASI_SUCCESS);
-    assert_int_equal(long_at(RESULT + 8), 1 << 1);
-    assert_int_equal(WASI_CALL("fd_fdstat_get", 1, PAGE - 23), WASI_FAULT);
-}
-
 static void standard_descriptors_do_not_seek(void **state)
 {
     (void)state;
@@ -416,15 +298,6 @@ static void other_descriptors_are_bad(void **state)
         assert_int_equal(WASI_CALL("fd_read", numbers[i], IOVECS, 1, RESULT), WASI_BADF);
         assert_int_equal(WASI_CALL("fd_write", numbers[i], IOVECS, 1, RESULT), WASI_BADF);
     }
-}
-
-static void a_closed_descriptor_is_bad(void **state)
-{
-    (void)state;
-    assert_int_equal(WASI_CALL("fd_close", 1), WASI_SUCCESS);
-    assert_int_equal(WASI_CALL("fd_close", 1), WASI_BADF);
-    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 0, RESULT), WASI_BADF);
-    assert_int_equal(WASI_CALL("fd_write", 2, IOVECS, 0, RESULT), WASI_SUCCESS);
 }
 
 // --- the process ---------------------------------------------------------------------------------
@@ -453,36 +326,32 @@ static void without_a_memory_every_address_is_a_fault(void **state)
     assert_int_equal(WASI_CALL("fd_write", 1, 0, 0, 0), WASI_FAULT);
 }
 
-#define T(test_) cmocka_unit_test_setup_teardown(test_, set_up, run_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(every_function_can_be_imported_with_its_type),
-        T(an_import_of_another_type_does_not_link),
-        T(other_names_are_unknown),
-        T(what_comes_later_answers_nosys),
-        T(arguments_and_environment_are_the_policys),
-        T(without_a_grant_there_is_the_programs_name_only),
-        T(texts_that_do_not_fit_are_a_fault_and_nothing_is_written),
-        T(clocks_and_random_numbers_need_a_grant),
-        T(a_real_clock_is_the_systems),
-        T(a_coarse_clock_has_whole_milliseconds),
-        T(random_numbers_fill_exactly_what_is_asked_for),
-        T(an_interruption_ends_random_get),
-        T(output_is_gathered),
-        T(many_iovecs_come_in_order),
-        T(output_beyond_the_limit_is_short_then_fails),
-        T(iovecs_outside_of_memory_are_a_fault_and_nothing_is_written),
-        T(a_host_that_is_gone_ends_the_run),
-        T(standard_input_is_at_its_end),
-        T(descriptors_tell_their_rights_without_padding),
-        T(standard_descriptors_do_not_seek),
-        T(other_descriptors_are_bad),
-        T(a_closed_descriptor_is_bad),
-        T(proc_exit_ends_the_run_with_its_status),
-        T(sched_yield_succeeds),
-        T(without_a_memory_every_address_is_a_fault),
+        WASI_TEST(every_function_can_be_imported_with_its_type),
+        WASI_TEST(an_import_of_another_type_does_not_link),
+        WASI_TEST(other_names_are_unknown),
+        WASI_TEST(what_comes_later_answers_nosys),
+        WASI_TEST(arguments_and_environment_are_the_policys),
+        WASI_TEST(without_a_grant_there_is_the_programs_name_only),
+        WASI_TEST(texts_that_do_not_fit_are_a_fault_and_nothing_is_written),
+        WASI_TEST(clocks_and_random_numbers_need_a_grant),
+        WASI_TEST(a_real_clock_is_the_systems),
+        WASI_TEST(a_coarse_clock_has_whole_milliseconds),
+        WASI_TEST(random_numbers_fill_exactly_what_is_asked_for),
+        WASI_TEST(an_interruption_ends_random_get),
+        WASI_TEST(output_is_gathered),
+        WASI_TEST(many_iovecs_come_in_order),
+        WASI_TEST(output_beyond_the_limit_is_short_then_fails),
+        WASI_TEST(iovecs_outside_of_memory_are_a_fault_and_nothing_is_written),
+        WASI_TEST(a_host_that_is_gone_ends_the_run),
+        WASI_TEST(standard_input_is_at_its_end),
+        WASI_TEST(standard_descriptors_do_not_seek),
+        WASI_TEST(other_descriptors_are_bad),
+        WASI_TEST(proc_exit_ends_the_run_with_its_status),
+        WASI_TEST(sched_yield_succeeds),
+        WASI_TEST(without_a_memory_every_address_is_a_fault),
     };
 
     return cmocka_run_group_tests(tests, run_group_set_up, NULL);
