@@ -29,18 +29,31 @@ static bool read_all(int fd, char *bytes, size_t size, size_t *used, struct poli
     return true;
 }
 
-static bool parse_file(int fd, struct policy *policy, struct policy_error *error)
+// The folder of a path as it is given, without a look at links: "." if there is none in it.
+static char *folder_of(const char *path)
 {
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return strdup(".");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static bool parse_file(int fd, const char *path, struct policy *policy, struct policy_error *error)
+{
+    char *folder = folder_of(path);
     size_t size = POLICY_SOURCE_BYTES_MAX + 1; // one more, to see that it is too long
     char *bytes = malloc(size);
     size_t used;
     bool parsed;
 
-    if (bytes == NULL)
-        return policy_error_set(error, 0, 0, "out of memory");
-    parsed =
-        read_all(fd, bytes, size, &used, error) && policy_from_text(bytes, used, policy, error);
+    if (bytes == NULL || folder == NULL)
+        parsed = policy_error_set(error, 0, 0, "out of memory");
+    else
+        parsed = read_all(fd, bytes, size, &used, error) &&
+                 policy_from_text_in(folder, bytes, used, policy, error);
     free(bytes);
+    free(folder);
     return parsed;
 }
 
@@ -64,7 +77,7 @@ bool policy_from_file(const char *path, struct policy *policy, struct policy_err
     policy_init(policy);
     if (!policy_place_open(path, &fd, error))
         return false;
-    parsed = parse_file(fd, policy, error);
+    parsed = parse_file(fd, path, policy, error);
     close(fd);
     if (parsed)
         keep_source(path, policy);

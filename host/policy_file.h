@@ -10,6 +10,7 @@
 #include "sandbox/policy.h"
 
 // Refuses what is no regular file and what somebody else may write or exchange (policy_place.h).
-// `path` becomes the policy's source.
+// `path` becomes the policy's source; relative paths in the policy begin in its folder, that of the
+// path as it is given.
 MUST_CHECK bool policy_from_file(const char *path, struct policy *policy,
                                  struct policy_error *error);

@@ -99,6 +99,38 @@ static void print_forms(void)
     }
 }
 
+static const char dirs[] =
+    "\n## Directories\n"
+    "\n"
+    "```yaml\n"
+    "wasi:\n"
+    "  dirs:\n"
+    "    - { host: ./dict, guest: /dict }                # read, links followed inside\n"
+    "    - { host: /var/tmp/out, guest: /out, access: write, links: none }\n"
+    "```\n"
+    "\n"
+    "- `host` is the directory that `realpath` names when the policy is read: `..` and symbolic\n"
+    "  links are resolved then, once. It must exist. A relative path begins in the folder of the\n"
+    "  policy's file, as that was named; in a policy from memory and in `--dir` in the working\n"
+    "  directory. `~` at the start is refused: it is not expanded.\n"
+    "- `guest` is `.`, or an absolute path without `.`, `..`, `//` and `/` at its end; `/` is one. "
+    "No\n"
+    "  two directories have the same.\n"
+    "- Never granted: `/`; what is at or below `/proc`, `/sys` and `/dev`, and other mounts of "
+    "proc "
+    "and\n"
+    "  sysfs.\n"
+    "- Not granted for writing: a directory that has, at whatever depth, the policy's file, the "
+    "programs\n"
+    "  `pinfold-launcher` and `pinfold-worker`, or a symbolic link that leads to them. It may be "
+    "read.\n"
+    "- Directories that overlap have the same access: a file would be written by one name and not "
+    "by\n"
+    "  another.\n"
+    "- `--dir HOST::GUEST[:read|write]` and the setting `wasi.dirs` of the SDK add a directory. "
+    "`HOST`\n"
+    "  ends at the first `::`, and what is behind the last `:` of the rest is the access.\n";
+
 static void print_limits(void)
 {
     printf(
@@ -127,6 +159,7 @@ int main(void)
         print_key((enum policy_key)i);
     print_choices();
     print_forms();
+    printf("%s", dirs);
     print_limits();
     return ferror(stdout) || fflush(stdout) != 0;
 }

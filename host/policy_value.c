@@ -51,7 +51,9 @@ static const struct form forms[POLICY_TYPE_COUNT] = {
                               {{NULL, 0}}},
     [POLICY_TYPE_TEXTS] = {"list of texts", "a list, as [--lang, en]", {{NULL, 0}}},
     [POLICY_TYPE_VARIABLES] = {"variables", "a mapping, as { LANG: en_GB.UTF-8 }", {{NULL, 0}}},
-    [POLICY_TYPE_DIRS] = {"list", "a list of mappings", {{NULL, 0}}},
+    [POLICY_TYPE_DIRS] = {"list",
+                          "a list of mappings, as - { host: ./dict, guest: /dict }",
+                          {{NULL, 0}}},
     [POLICY_TYPE_FUNCTIONS] = {"list", "a list of names or mappings", {{NULL, 0}}},
 };
 

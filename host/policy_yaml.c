@@ -9,6 +9,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "host/policy_dir.h"
 #include "host/policy_source.h"
 #include "host/policy_value.h"
 
@@ -27,9 +28,11 @@ struct frame {
 struct builder {
     struct policy *policy;
     struct policy_error *error;
+    const char *folder; // where relative paths begin; NULL: the working directory
     struct policy_cursor cursor;
     const yaml_event_t *event;       // the present one
     struct policy_function function; // the item that is being read
+    struct policy_dir dir;           // or this one
     uint32_t events;
     uint32_t documents;
     uint32_t depth;
@@ -50,12 +53,18 @@ static bool fail(struct builder *b, enum policy_key key, const char *problem)
     return fail_mark(b, b->event->start_mark, policy_key_info(key)->path, problem);
 }
 
-// Gives an error that knows no place that of the present event.
+// Gives an error that knows no place this one.
+static bool fail_at(struct builder *b, yaml_mark_t mark)
+{
+    b->error->line = (uint32_t)mark.line + 1;
+    b->error->column = (uint32_t)mark.column + 1;
+    return false;
+}
+
+// The same with that of the present event.
 static bool fail_here(struct builder *b)
 {
-    b->error->line = (uint32_t)b->event->start_mark.line + 1;
-    b->error->column = (uint32_t)b->event->start_mark.column + 1;
-    return false;
+    return fail_at(b, b->event->start_mark);
 }
 
 // Turns an error of policy_add_* into one of the present event. Some of them name the key already.
@@ -188,20 +197,28 @@ static bool read_key(struct builder *b, struct frame *frame)
 
 /* Texts. */
 
-// Adds the present scalar to the pool, as text: quoted or plain, but not the ways to write null.
-static bool read_text(struct builder *b, enum policy_key key, struct policy_string *string)
+// Whether the present scalar is a text: quoted or plain, but not one of the ways to write null.
+static bool admit_text(struct builder *b, enum policy_key key)
 {
     const char *text = value_of_scalar(b->event);
-    size_t length = b->event->data.scalar.length;
+
+    if (!is_plain(b->event))
+        return true;
+    if (b->event->data.scalar.length == 0)
+        return fail(b, key, "a text is missing (the empty one is written \"\")");
+    if (strcmp(text, "~") == 0 || strcmp(text, "null") == 0)
+        return fail(b, key, "null is not allowed (as a text it is written in quotes)");
+    return true;
+}
+
+// Adds the present scalar to the pool.
+static bool read_text(struct builder *b, enum policy_key key, struct policy_string *string)
+{
     struct error error = {.code = ERROR_NONE};
 
-    if (is_plain(b->event) && length == 0)
-        return fail(b, key, "a text is missing (the empty one is written \"\")");
-    if (is_plain(b->event) && (strcmp(text, "~") == 0 || strcmp(text, "null") == 0))
-        return fail(b, key, "null is not allowed (as a text it is written in quotes)");
-    if (!policy_add_text(b->policy, text, length, string, &error))
-        return fail_as(b, key, &error);
-    return true;
+    return admit_text(b, key) && (policy_add_text(b->policy, value_of_scalar(b->event),
+                                                  b->event->data.scalar.length, string, &error) ||
+                                  fail_as(b, key, &error));
 }
 
 static bool read_argument(struct builder *b)
@@ -313,6 +330,38 @@ static bool end_function(struct builder *b)
            fail_as(b, POLICY_KEY_HOST_FUNCTIONS, &error);
 }
 
+/* Directories. */
+
+static bool begin_dir(struct builder *b)
+{
+    policy_dir_begin(&b->dir);
+    b->dir.line = (uint32_t)b->event->start_mark.line + 1;
+    b->dir.column = (uint32_t)b->event->start_mark.column + 1;
+    return true;
+}
+
+static bool read_dir_host(struct builder *b)
+{
+    return admit_text(b, POLICY_KEY_WASI_DIRS_HOST) &&
+           (policy_dir_set_host(b->policy, &b->dir, b->folder, value_of_scalar(b->event),
+                                b->event->data.scalar.length, b->error) ||
+            fail_here(b));
+}
+
+static bool read_dir_guest(struct builder *b)
+{
+    return admit_text(b, POLICY_KEY_WASI_DIRS_GUEST) &&
+           (policy_dir_set_guest(b->policy, &b->dir, value_of_scalar(b->event),
+                                 b->event->data.scalar.length, b->error) ||
+            fail_here(b));
+}
+
+// What is wrong is wrong with the whole item.
+static bool end_dir(struct builder *b, const struct frame *frame)
+{
+    return policy_dir_add(b->policy, &b->dir, b->error) || fail_at(b, frame->start);
+}
+
 /* Values. */
 
 static bool read_number(struct builder *b, enum policy_key key, void *holder)
@@ -337,33 +386,39 @@ static bool fail_type(struct builder *b, enum policy_key key)
     return fail(b, key, problem);
 }
 
+// What has the fields of a mapping's keys.
+static void *holder_of(struct builder *b, const struct frame *frame)
+{
+    enum policy_type type = policy_key_info(frame->key)->type;
+
+    if (type == POLICY_TYPE_FUNCTIONS)
+        return &b->function;
+    return type == POLICY_TYPE_DIRS ? (void *)&b->dir : (void *)b->policy;
+}
+
 // A scalar as the value of a key.
 static bool read_value(struct builder *b, const struct frame *frame)
 {
     enum policy_key key = frame->pending;
-    bool in_item = policy_key_info(frame->key)->type == POLICY_TYPE_FUNCTIONS;
 
     if (policy_key_is_number(key))
-        return read_number(b, key, in_item ? (void *)&b->function : (void *)b->policy);
+        return read_number(b, key, holder_of(b, frame));
     if (key == POLICY_KEY_PLUGIN_NAME)
         return read_plugin_name(b);
     if (key == POLICY_KEY_PLUGIN_SHA256)
         return read_sha256(b);
     if (key == POLICY_KEY_HOST_FUNCTIONS_NAME)
         return read_function_name(b);
+    if (key == POLICY_KEY_WASI_DIRS_HOST)
+        return read_dir_host(b);
+    if (key == POLICY_KEY_WASI_DIRS_GUEST)
+        return read_dir_guest(b);
     return fail_type(b, key);
-}
-
-static bool fail_later(struct builder *b, enum policy_key key)
-{
-    return fail(b, key, "not supported yet");
 }
 
 // A scalar as the item of a list.
 static bool read_item(struct builder *b, const struct frame *frame)
 {
-    if (policy_key_info(frame->key)->support == POLICY_SUPPORT_LATER)
-        return fail_later(b, frame->key);
     if (frame->key == POLICY_KEY_WASI_ARGS)
         return read_argument(b);
     if (frame->key == POLICY_KEY_HOST_FUNCTIONS)
@@ -403,11 +458,11 @@ static bool push(struct builder *b, enum policy_key key, bool is_list)
 // A list or mapping as the item of a list.
 static bool open_item(struct builder *b, const struct frame *frame, bool is_list)
 {
-    if (policy_key_info(frame->key)->support == POLICY_SUPPORT_LATER)
-        return fail_later(b, frame->key);
-    if (frame->key != POLICY_KEY_HOST_FUNCTIONS || is_list)
+    bool is_dir = frame->key == POLICY_KEY_WASI_DIRS;
+
+    if ((frame->key != POLICY_KEY_HOST_FUNCTIONS && !is_dir) || is_list)
         return fail_type(b, frame->key);
-    return begin_function(b) && push(b, frame->key, false);
+    return (is_dir ? begin_dir(b) : begin_function(b)) && push(b, frame->key, false);
 }
 
 static bool on_open(struct builder *b, bool is_list)
@@ -457,7 +512,9 @@ static bool on_close(struct builder *b)
         return true;
     if (!check_required(b, frame))
         return false;
-    return policy_key_info(frame->key)->type != POLICY_TYPE_FUNCTIONS || end_function(b);
+    if (policy_key_info(frame->key)->type == POLICY_TYPE_FUNCTIONS)
+        return end_function(b);
+    return policy_key_info(frame->key)->type != POLICY_TYPE_DIRS || end_dir(b, frame);
 }
 
 static bool on_event(struct builder *b)
@@ -518,10 +575,13 @@ static bool build(struct builder *b, yaml_parser_t *parser)
     return built;
 }
 
-static bool parse(const char *bytes, size_t size, struct policy *policy, struct policy_error *error)
+static bool parse(const char *folder, const char *bytes, size_t size, struct policy *policy,
+                  struct policy_error *error)
 {
-    struct builder builder = {
-        .policy = policy, .error = error, .cursor = {.text = bytes, .size = size}};
+    struct builder builder = {.policy = policy,
+                              .error = error,
+                              .folder = folder,
+                              .cursor = {.text = bytes, .size = size}};
     struct error bad = {.code = ERROR_NONE};
     yaml_parser_t parser;
     bool built;
@@ -540,14 +600,20 @@ static bool parse(const char *bytes, size_t size, struct policy *policy, struct 
     return policy_check(policy, &bad) || policy_error_set(error, 0, 0, "%s", bad.message);
 }
 
-bool policy_from_text(const char *bytes, size_t size, struct policy *policy,
-                      struct policy_error *error)
+bool policy_from_text_in(const char *folder, const char *bytes, size_t size, struct policy *policy,
+                         struct policy_error *error)
 {
     bool parsed;
 
     policy_init(policy);
-    parsed = parse(bytes, size, policy, error);
+    parsed = parse(folder, bytes, size, policy, error);
     if (!parsed)
         policy_init(policy);
     return parsed;
+}
+
+bool policy_from_text(const char *bytes, size_t size, struct policy *policy,
+                      struct policy_error *error)
+{
+    return policy_from_text_in(NULL, bytes, size, policy, error);
 }

@@ -17,5 +17,10 @@ enum {
     POLICY_EVENTS_MAX = 8192 // of libyaml's; the largest policy that passes has fewer
 };
 
+// Relative paths in it begin in the working directory.
 MUST_CHECK bool policy_from_text(const char *bytes, size_t size, struct policy *policy,
                                  struct policy_error *error);
+
+// The same, but relative paths begin in that folder.
+MUST_CHECK bool policy_from_text_in(const char *folder, const char *bytes, size_t size,
+                                    struct policy *policy, struct policy_error *error);

@@ -93,6 +93,25 @@ bool policy_is_function_name(const char *text, size_t length)
            consists_of(dot + 1, length - module_length - 1, "_-$.");
 }
 
+bool policy_is_guest_path(const char *text, size_t length)
+{
+    size_t start = 1; // of a component
+
+    if (length == 1 && (text[0] == '/' || text[0] == '.'))
+        return true;
+    if (length == 0 || length > POLICY_TEXT_MAX || text[0] != '/')
+        return false;
+    for (size_t at = 1; at <= length; at++) {
+        if (at < length && text[at] != '/')
+            continue;
+        if (at == start || (at == start + 1 && text[start] == '.') ||
+            (at == start + 2 && text[start] == '.' && text[start + 1] == '.'))
+            return false;
+        start = at + 1;
+    }
+    return true;
+}
+
 static bool is_called(const struct policy *policy, struct policy_string own, const char *name,
                       size_t length)
 {
@@ -112,6 +131,15 @@ uint32_t policy_find_variable(const struct policy *policy, const char *name, siz
 {
     for (uint32_t i = 0; i < policy->variable_count; i++) {
         if (is_called(policy, policy->variables[i].name, name, length))
+            return i;
+    }
+    return POLICY_NOT_FOUND;
+}
+
+uint32_t policy_find_dir(const struct policy *policy, const char *name, size_t length)
+{
+    for (uint32_t i = 0; i < policy->dir_count; i++) {
+        if (is_called(policy, policy->dirs[i].guest, name, length))
             return i;
     }
     return POLICY_NOT_FOUND;
@@ -184,6 +212,20 @@ bool policy_add_function(struct policy *policy, const struct policy_function *fu
     return true;
 }
 
+bool policy_add_dir(struct policy *policy, const struct policy_dir *dir, struct error *error)
+{
+    const char *guest = policy_text(policy, dir->guest);
+
+    if (policy->dir_count >= POLICY_DIRS_MAX)
+        return fail(error, ERROR_LIMIT_COUNT, POLICY_KEY_WASI_DIRS, "too many");
+    if (!policy_is_guest_path(guest, dir->guest.length))
+        return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_WASI_DIRS_GUEST, "no such path");
+    if (policy_find_dir(policy, guest, dir->guest.length) != POLICY_NOT_FOUND)
+        return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_WASI_DIRS_GUEST, "given twice");
+    policy->dirs[policy->dir_count++] = *dir;
+    return true;
+}
+
 /* The worker's copy. */
 
 static bool move_text(const struct policy *from, struct policy *to, struct policy_string *string,
@@ -213,6 +255,7 @@ static bool move_texts(const struct policy *from, struct policy *to, struct erro
     }
     for (uint32_t i = 0; i < to->dir_count; i++) {
         to->dirs[i].line = 0;
+        to->dirs[i].column = 0;
         to->dirs[i].host = (struct policy_string){0, 0};
         if (!move_text(from, to, &to->dirs[i].guest, error))
             return false;
@@ -290,9 +333,6 @@ static bool check_counts(const struct policy *policy, struct error *error)
         return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_HOST_FUNCTIONS, "too many");
     if (policy->dir_count > POLICY_DIRS_MAX)
         return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_WASI_DIRS, "too many");
-    if (policy->dir_count > 0 &&
-        policy_key_info(POLICY_KEY_WASI_DIRS)->support != POLICY_SUPPORT_SUPPORTED)
-        return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_WASI_DIRS, "not supported yet");
     if (policy->pool_used == 0 || policy->pool_used > POLICY_POOL_SIZE || policy->pool[0] != '\0')
         return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_ROOT, "bad pool");
     if (policy->pinned > 1)
@@ -320,7 +360,8 @@ static bool check_wasi(const struct policy *policy, struct error *error)
         const struct policy_dir *dir = &policy->dirs[i];
 
         if (!check_text(policy, dir->host, POLICY_KEY_WASI_DIRS_HOST, error) ||
-            !check_text(policy, dir->guest, POLICY_KEY_WASI_DIRS_GUEST, error) ||
+            !check_name(policy, dir->guest, POLICY_KEY_WASI_DIRS_GUEST, policy_is_guest_path,
+                        error) ||
             !check_numbers(POLICY_KEY_WASI_DIRS, dir, error))
             return false;
     }

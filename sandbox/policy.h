@@ -59,12 +59,14 @@ struct policy_function {
 };
 
 struct policy_dir {
+    // What realpath(3) gave when the policy was read (host/policy_dir.h): absolute, no link in it,
+    // a directory then. Whoever opens it follows no link, so that it still is that one.
     struct policy_string host;
-    struct policy_string guest;
-    uint32_t line;     // as above
-    uint32_t reserved; // zero
-    uint64_t access;   // POLICY_WASI_DIRS_ACCESS_...
-    uint64_t links;    // POLICY_WASI_DIRS_LINKS_...
+    struct policy_string guest; // policy_is_guest_path
+    uint32_t line;              // as above
+    uint32_t column;            // with the line
+    uint64_t access;            // POLICY_WASI_DIRS_ACCESS_...
+    uint64_t links;             // POLICY_WASI_DIRS_LINKS_...
 };
 
 // Numbers that the table of keys reaches are uint64_t, words among them (enum policy_choice).
@@ -115,15 +117,18 @@ const char *policy_text(const struct policy *policy, struct policy_string string
 MUST_CHECK bool policy_add_text(struct policy *policy, const char *text, size_t length,
                                 struct policy_string *string, struct error *error);
 
-// One more argument, variable or host function, or an error as above; LIMIT_COUNT for one too
-// many, USAGE_ARGUMENT for a name of the wrong form or one that is there already. `line` is 0 for
-// what is not from a file. A host function is added as it is, its name in the pool already.
+// One more argument, variable, host function or directory, or an error as above; LIMIT_COUNT for
+// one too many, USAGE_ARGUMENT for a name of the wrong form or one that is there already. `line` is
+// 0 for what is not from a file. A host function is added as it is, its name in the pool already;
+// so is a directory, by host/policy_dir.h alone, whose rules it has passed.
 MUST_CHECK bool policy_add_argument(struct policy *policy, const char *text, size_t length,
                                     struct error *error);
 MUST_CHECK bool policy_add_variable(struct policy *policy, struct policy_string name,
                                     struct policy_string value, uint32_t line, struct error *error);
 MUST_CHECK bool policy_add_function(struct policy *policy, const struct policy_function *function,
                                     struct error *error);
+MUST_CHECK bool policy_add_dir(struct policy *policy, const struct policy_dir *dir,
+                               struct error *error);
 
 // The names that may stand there; nothing beyond ASCII, so that what looks the same is the same.
 // Plugin: letters, digits, ".", "_", "-", beginning with a letter or digit. Variable: as in C.
@@ -132,9 +137,15 @@ bool policy_is_plugin_name(const char *text, size_t length);
 bool policy_is_variable_name(const char *text, size_t length);
 bool policy_is_function_name(const char *text, size_t length);
 
-// The index of a granted host function or a variable, by its exact name; else POLICY_NOT_FOUND.
+// Whether a directory may be called that for the plugin: an absolute path without empty, "." and
+// ".." components and without a slash at the end, "/" itself, or "." for the current directory.
+bool policy_is_guest_path(const char *text, size_t length);
+
+// The index of a granted host function, a variable or a directory, by its exact name, of a
+// directory the plugin's; else POLICY_NOT_FOUND.
 uint32_t policy_find_function(const struct policy *policy, const char *name, size_t length);
 uint32_t policy_find_variable(const struct policy *policy, const char *name, size_t length);
+uint32_t policy_find_dir(const struct policy *policy, const char *name, size_t length);
 
 // limits.engine for a module of that many bytes: as given, or by default 16 MiB and six times the
 // module.

@@ -40,9 +40,13 @@ static void numbers_and_words_replace_what_a_file_said(void **state)
     assert_true(set("limits.time", "500ms"));
     assert_true(set("limits.memory", "64MiB"));
     assert_true(set("wasi.stdout", "inherit"));
+    assert_true(set("wasi.stdin", "inherit"));
+    assert_true(set("limits.open_files", "64"));
     assert_true(policy.limits.time_ms == 500);
     assert_true(policy.limits.memory_bytes == 64 << 20);
     assert_true(policy.wasi_stdout == POLICY_WASI_STDOUT_INHERIT);
+    assert_true(policy.wasi_stdin == POLICY_WASI_STDIN_INHERIT);
+    assert_true(policy.limits.open_files == 64);
     assert_int_equal(policy.lines[POLICY_KEY_LIMITS_TIME], 0);
 }
 
@@ -63,6 +67,18 @@ static void arguments_variables_and_functions_are_added(void **state)
     assert_true(policy.functions[0].calls_per_second == POLICY_NONE);
 }
 
+static void directories_are_added(void **state)
+{
+    (void)state;
+    assert_true(set("wasi.dirs", "/usr::/u"));
+    assert_true(set("wasi.dirs", "/usr/../usr::.:read"));
+    assert_int_equal(policy.dir_count, 2);
+    assert_string_equal(policy_text(&policy, policy.dirs[1].host), "/usr");
+    assert_string_equal(policy_text(&policy, policy.dirs[1].guest), ".");
+    assert_int_equal(policy.dirs[1].line, 0);
+    assert_refused("wasi.dirs", ".", "HOST::GUEST");
+}
+
 static void a_variable_that_is_there_gets_the_new_value(void **state)
 {
     (void)state;
@@ -77,7 +93,7 @@ static void what_is_set_passes_the_check_of_the_worker(void **state)
 
     (void)state;
     assert_true(set("wasi.args", "a") && set("wasi.env", "A=") && set("limits.fuel", "7") &&
-                set("host_functions", "app.log"));
+                set("host_functions", "app.log") && set("wasi.dirs", "/usr::/u:write"));
     assert_true(policy_check(&policy, &error));
 }
 
@@ -103,8 +119,10 @@ static void keys_that_are_unknown_unsupported_or_only_for_files_are_refused(void
     assert_refused("", "1s", "unknown key");
     assert_refused(NULL, "1s", "unknown key");
     assert_refused("limits.time", NULL, "no value");
-    assert_refused("wasi.dirs", ".", "not supported yet");
-    assert_refused("wasi.stdin", "inherit", "not supported yet");
+    assert_refused("wasi.clock", "virtual", "not supported yet");
+    assert_refused("limits.memories", "2", "not supported yet");
+    assert_refused("wasi.dirs[].host", "/usr", "only be given in a policy file");
+    assert_refused("wasi.dirs[].access", "read", "only be given in a policy file");
     assert_refused("limits", "1", "only be given in a policy file");
     assert_refused("plugin.sha256", "00", "only be given in a policy file");
     assert_refused("host_functions[].name", "app.log", "only be given in a policy file");
@@ -123,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(numbers_and_words_replace_what_a_file_said, begin),
         cmocka_unit_test_setup(arguments_variables_and_functions_are_added, begin),
+        cmocka_unit_test_setup(directories_are_added, begin),
         cmocka_unit_test_setup(a_variable_that_is_there_gets_the_new_value, begin),
         cmocka_unit_test_setup(what_is_set_passes_the_check_of_the_worker, begin),
         cmocka_unit_test_setup(what_has_not_the_form_of_the_file_is_refused, begin),

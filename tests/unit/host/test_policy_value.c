@@ -133,7 +133,7 @@ static void words_are_exact_and_the_near_one_is_named(void **state)
     assert_error(POLICY_KEY_WASI_STDOUT, "", "none of its words");
     assert_error(POLICY_KEY_WASI_CLOCK, "virtual", "not supported yet");
     assert_error(POLICY_KEY_WASI_RANDOM, "seeded", "not supported yet");
-    assert_error(POLICY_KEY_WASI_STDIN, "inherit", "not supported yet");
+    assert_value(POLICY_KEY_WASI_STDIN, "inherit", POLICY_WASI_STDIN_INHERIT);
 }
 
 static void later_keys_take_their_default_and_nothing_else(void **state)
@@ -142,8 +142,15 @@ static void later_keys_take_their_default_and_nothing_else(void **state)
     assert_value(POLICY_KEY_LIMITS_MEMORIES, "1", 1);
     assert_error(POLICY_KEY_LIMITS_MEMORIES, "4", "not supported yet");
     assert_error(POLICY_KEY_LIMITS_MEMORIES, "101", "out of range");
-    assert_value(POLICY_KEY_LIMITS_OPEN_FILES, "8", 8);
-    assert_error(POLICY_KEY_LIMITS_OPEN_FILES, "9", "not supported yet");
+}
+
+static void open_files_are_as_many_as_a_worker_may_have(void **state)
+{
+    (void)state;
+    assert_value(POLICY_KEY_LIMITS_OPEN_FILES, "1", 1);
+    assert_value(POLICY_KEY_LIMITS_OPEN_FILES, "64", 64);
+    assert_error(POLICY_KEY_LIMITS_OPEN_FILES, "65", "out of range: from 1 to 64");
+    assert_error(POLICY_KEY_LIMITS_OPEN_FILES, "0", "out of range");
 }
 
 static void a_pin_is_64_hexadecimal_digits(void **state)
@@ -231,6 +238,7 @@ int main(void)
         cmocka_unit_test(numbers_never_wrap),
         cmocka_unit_test(words_are_exact_and_the_near_one_is_named),
         cmocka_unit_test(later_keys_take_their_default_and_nothing_else),
+        cmocka_unit_test(open_files_are_as_many_as_a_worker_may_have),
         cmocka_unit_test(a_pin_is_64_hexadecimal_digits),
         cmocka_unit_test(what_is_formatted_parses_to_the_same),
         cmocka_unit_test(the_distance_counts_single_changes),

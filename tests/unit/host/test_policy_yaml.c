@@ -28,17 +28,22 @@ static const char whole[] =
     "  cpu: 10s\n"
     "  fuel: 50000000\n"
     "  output: 2MiB\n"
-    "  open_files: 8\n"
+    "  open_files: 20\n"
     "  engine: 64MiB\n"
     "  memories: 1\n"
     "wasi:\n"
     "  args: [--lang, en, \"\", 5, NO]\n"
     "  env: { LANG: en_GB.UTF-8, EMPTY: \"\" }\n"
-    "  stdin: none\n"
+    "  stdin: inherit\n"
     "  stdout: capture\n"
     "  clock: coarse\n"
     "  random: real\n"
-    "  dirs: []\n"
+    "  dirs:\n"
+    "    - { host: /usr, guest: /u }\n"
+    "    - host: /etc/../usr/bin/.\n"
+    "      links: none\n"
+    "      access: read\n"
+    "      guest: .\n"
     "host_functions:\n"
     "  - app.log\n"
     "  - { name: doc.read }\n";
@@ -113,10 +118,10 @@ static void every_key_arrives_in_the_policy(void **state)
     assert_int_equal(policy.limits.cpu_seconds, 10);
     assert_int_equal(policy.limits.fuel, 50000000);
     assert_int_equal(policy.limits.output_bytes, 2 << 20);
-    assert_int_equal(policy.limits.open_files, 8);
+    assert_int_equal(policy.limits.open_files, 20);
     assert_int_equal(policy.limits.engine_bytes, 64 << 20);
     assert_int_equal(policy.limits.memories, 1);
-    assert_int_equal(policy.wasi_stdin, POLICY_WASI_STDIN_NONE);
+    assert_int_equal(policy.wasi_stdin, POLICY_WASI_STDIN_INHERIT);
     assert_int_equal(policy.wasi_stdout, POLICY_WASI_STDOUT_CAPTURE);
     assert_int_equal(policy.wasi_clock, POLICY_WASI_CLOCK_COARSE);
     assert_int_equal(policy.wasi_random, POLICY_WASI_RANDOM_REAL);
@@ -140,6 +145,21 @@ static void collections_arrive_in_order(void **state)
     assert_int_equal(policy_find_function(&policy, "doc.read", 8), 1);
 }
 
+static void directories_arrive_with_their_defaults(void **state)
+{
+    (void)state;
+    assert_parses(whole);
+    assert_int_equal(policy.dir_count, 2);
+    assert_string_equal(policy_text(&policy, policy.dirs[0].host), "/usr");
+    assert_string_equal(policy_text(&policy, policy.dirs[0].guest), "/u");
+    assert_int_equal(policy.dirs[0].access, POLICY_WASI_DIRS_ACCESS_READ);
+    assert_int_equal(policy.dirs[0].links, POLICY_WASI_DIRS_LINKS_FOLLOW);
+    assert_string_equal(policy_text(&policy, policy.dirs[1].guest), ".");
+    assert_int_equal(policy.dirs[1].links, POLICY_WASI_DIRS_LINKS_NONE);
+    assert_parses("pinfold: 1\nwasi: { dirs: [] }\n");
+    assert_int_equal(policy.dir_count, 0);
+}
+
 static void the_line_of_every_grant_is_kept(void **state)
 {
     (void)state;
@@ -148,9 +168,12 @@ static void the_line_of_every_grant_is_kept(void **state)
     assert_int_equal(policy.lines[POLICY_KEY_LIMITS_TIME], 8);
     assert_int_equal(policy.lines[POLICY_KEY_WASI], 15);
     assert_int_equal(policy.lines[POLICY_KEY_WASI_RANDOM], 21);
-    assert_int_equal(policy.lines[POLICY_KEY_HOST_FUNCTIONS], 23);
-    assert_int_equal(policy.functions[0].line, 24);
-    assert_int_equal(policy.functions[1].line, 25);
+    assert_int_equal(policy.lines[POLICY_KEY_HOST_FUNCTIONS], 28);
+    assert_int_equal(policy.functions[0].line, 29);
+    assert_int_equal(policy.functions[1].line, 30);
+    assert_int_equal(policy.dirs[0].line, 23);
+    assert_int_equal(policy.dirs[0].column, 7);
+    assert_int_equal(policy.dirs[1].line, 24);
     assert_int_equal(policy.variables[0].line, 17);
     assert_parses("pinfold: 1\n");
     assert_int_equal(policy.lines[POLICY_KEY_LIMITS_TIME], 0);
@@ -271,6 +294,10 @@ static void wrong_types_are_refused(void **state)
         {"pinfold: 1\n? [a, b]\n: c\n", 2, 3, "cannot be a key"},
         {"pinfold: 1\n? { a: b }\n: c\n", 2, 3, "cannot be a key"},
         {"pinfold: 1\nwasi: { dirs: ./dict }\n", 2, 15, "wasi.dirs: must be a list"},
+        {"pinfold: 1\nwasi: { dirs: [./dict] }\n", 2, 16, "wasi.dirs: must be a list of mappings"},
+        {"pinfold: 1\nwasi: { dirs: [[/usr, /u]] }\n", 2, 16, "must be a list of mappings"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: [/usr] }] }\n", 2, 24, "wasi.dirs[].host: must be"},
+        {"pinfold: 1\nwasi: { dirs: [{ guest: { a: b } }] }\n", 2, 25, "wasi.dirs[].guest: must"},
     };
 
     (void)state;
@@ -338,15 +365,9 @@ static void names_of_host_functions_are_exact(void **state)
 static void what_is_not_supported_yet_is_refused_and_never_ignored(void **state)
 {
     static const struct refusal refusals[] = {
-        {"pinfold: 1\nlimits: { open_files: 9 }\n", 2, 23,
-         "limits.open_files: '9' is not supported yet"},
         {"pinfold: 1\nlimits: { memories: 4 }\n", 2, 21, "not supported yet"},
-        {"pinfold: 1\nwasi: { stdin: inherit }\n", 2, 16, "not supported yet"},
         {"pinfold: 1\nwasi: { clock: virtual }\n", 2, 16, "not supported yet"},
         {"pinfold: 1\nwasi: { random: seeded }\n", 2, 17, "not supported yet"},
-        {"pinfold: 1\nwasi:\n  dirs:\n    - { host: ./d, guest: /d, access: read }\n", 4, 7,
-         "wasi.dirs: not supported yet"},
-        {"pinfold: 1\nwasi: { dirs: [./dict] }\n", 2, 16, "wasi.dirs: not supported yet"},
         {"pinfold: 1\nhost_functions: [{ name: a.b, calls: 1000/s }]\n", 2, 38,
          "not supported yet"},
         {"pinfold: 1\nhost_functions: [{ name: a.b, bytes: 4MiB/s }]\n", 2, 38,
@@ -355,6 +376,55 @@ static void what_is_not_supported_yet_is_refused_and_never_ignored(void **state)
 
     (void)state;
     ALL_REFUSED(refusals);
+}
+
+static void a_wrong_directory_is_refused_with_its_place(void **state)
+{
+    static const struct refusal refusals[] = {
+        {"pinfold: 1\nwasi: { dirs: [{}] }\n", 2, 16, "wasi.dirs[].host: missing"},
+        {"pinfold: 1\nwasi: { dirs: [{ guest: /u }] }\n", 2, 16, "wasi.dirs[].host: missing"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: /usr }] }\n", 2, 16, "wasi.dirs[].guest: missing"},
+        {"pinfold: 1\nwasi: { dirs: [{ hots: /usr }] }\n", 2, 18,
+         "did you mean 'wasi.dirs[].host'?"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: /usr, host: /usr }] }\n", 2, 30, "given twice"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: /usr, guest: /u, access: wirte }] }\n", 2, 49,
+         "did you mean 'write'?"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: /usr, guest: /u, access: \"read\" }] }\n", 2, 49,
+         "quotes"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: /usr, guest: /u, links: read }] }\n", 2, 48,
+         "follow, none"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: /nonexistent, guest: /u }] }\n", 2, 24,
+         "No such file"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: ~, guest: /u }] }\n", 2, 24, "null"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: /usr, guest: null }] }\n", 2, 37, "null"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: \"\", guest: /u }] }\n", 2, 24, "is empty"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: /usr, guest: u }] }\n", 2, 37, "is no name"},
+        {"pinfold: 1\nwasi: { dirs: [{ host: \"/usr\\0x\", guest: /u }] }\n", 2, 24, "NUL"},
+        {"pinfold: 1\nwasi:\n  dirs:\n  - { host: /usr, guest: /u }\n"
+         "  - { host: /etc, guest: /u }\n",
+         5, 5, "'/u' is given twice"},
+        {"pinfold: 1\nwasi:\n  dirs:\n  - { host: /usr, guest: /u }\n"
+         "  - { host: /usr/bin, guest: /b, access: write }\n",
+         5, 5, "overlaps '/usr'"},
+    };
+
+    (void)state;
+    ALL_REFUSED(refusals);
+}
+
+static void one_directory_too_many_is_refused_where_it_stands(void **state)
+{
+    char text[2048];
+    size_t used;
+
+    (void)state;
+    used = (size_t)sprintf(text, "pinfold: 1\nwasi:\n  dirs:\n");
+    for (unsigned i = 0; i < POLICY_DIRS_MAX; i++)
+        used += (size_t)sprintf(text + used, "  - { host: /usr, guest: /%u }\n", i);
+    assert_parses(text);
+    assert_int_equal(policy.dir_count, POLICY_DIRS_MAX);
+    used += (size_t)sprintf(text + used, "  - { host: /usr, guest: /more }\n");
+    assert_refused_bytes(text, used, 4 + POLICY_DIRS_MAX, 5, "at most 16");
 }
 
 static void anchors_aliases_tags_merge_keys_and_directives_are_refused(void **state)
@@ -620,6 +690,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_arrives_in_the_policy),
         cmocka_unit_test(collections_arrive_in_order),
+        cmocka_unit_test(directories_arrive_with_their_defaults),
         cmocka_unit_test(the_line_of_every_grant_is_kept),
         cmocka_unit_test(the_least_policy_is_the_default),
         cmocka_unit_test(harmless_ways_to_write_the_same_are_accepted),
@@ -630,6 +701,8 @@ int main(void)
         cmocka_unit_test(values_of_the_wrong_form_are_refused),
         cmocka_unit_test(names_of_host_functions_are_exact),
         cmocka_unit_test(what_is_not_supported_yet_is_refused_and_never_ignored),
+        cmocka_unit_test(a_wrong_directory_is_refused_with_its_place),
+        cmocka_unit_test(one_directory_too_many_is_refused_where_it_stands),
         cmocka_unit_test(anchors_aliases_tags_merge_keys_and_directives_are_refused),
         cmocka_unit_test(what_is_no_yaml_is_refused_with_its_place),
         cmocka_unit_test(hidden_and_foreign_characters_are_refused_with_their_place),

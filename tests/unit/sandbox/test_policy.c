@@ -105,9 +105,6 @@ static void what_is_not_supported_yet_is_refused(void **state)
     policy_init(&policy);
     policy.wasi_clock = POLICY_WASI_CLOCK_VIRTUAL;
     assert_refused("wasi.clock");
-    policy_init(&policy);
-    policy.dir_count = 1;
-    assert_refused("wasi.dirs");
 }
 
 static void a_choice_of_another_key_is_refused(void **state)
@@ -189,6 +186,32 @@ static void names_of_the_wrong_form_are_refused(void **state)
     assert_refused("host_functions[].name");
     policy.functions[0].name = add("app.log"); // the rates are 0
     assert_refused("host_functions[].calls");
+}
+
+static void directories_of_the_wrong_form_are_refused(void **state)
+{
+    const struct policy_dir good = {
+        .host = add("/srv/data"),
+        .guest = add("/data"),
+        .access = POLICY_WASI_DIRS_ACCESS_WRITE,
+        .links = POLICY_WASI_DIRS_LINKS_NONE,
+    };
+
+    (void)state;
+    policy.dir_count = 1;
+    policy.dirs[0] = good;
+    assert_accepted();
+    policy.dirs[0].access = POLICY_WASI_DIRS_LINKS_NONE;
+    assert_refused("wasi.dirs[].access");
+    policy.dirs[0] = good;
+    policy.dirs[0].links = 0;
+    assert_refused("wasi.dirs[].links");
+    policy.dirs[0] = good;
+    policy.dirs[0].guest = add("data");
+    assert_refused("wasi.dirs[].guest");
+    policy.dirs[0] = good;
+    policy.dirs[0].host.length = UINT32_MAX;
+    assert_refused("wasi.dirs[].host");
 }
 
 static void a_file_name_without_an_end_and_a_strange_pin_are_refused(void **state)
@@ -345,6 +368,61 @@ static void names_of_plugins_and_variables_have_their_forms(void **state)
     assert_false(policy_is_variable_name("", 0));
 }
 
+static void paths_of_directories_are_normal_for_the_plugin(void **state)
+{
+    static const char *const good[] = {"/", ".", "/a", "/a/b", "/...", "/.a", "/a..", "/a b/:"};
+    static const char *const bad[] = {
+        "",   "a",   "./a",  "..",    "~",    "//",    "/a/",    "/a//b",
+        "/.", "/..", "/a/.", "/a/..", "/./a", "/../a", "/a/./b", "a/",
+    };
+    char longest[POLICY_TEXT_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(policy_is_guest_path(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(policy_is_guest_path(bad[i], strlen(bad[i])));
+    memset(longest, 'x', sizeof longest);
+    longest[0] = '/';
+    assert_true(policy_is_guest_path(longest, POLICY_TEXT_MAX));
+    assert_false(policy_is_guest_path(longest, POLICY_TEXT_MAX + 1));
+}
+
+static void directories_are_found_by_the_plugins_name_and_given_once(void **state)
+{
+    struct error error = {.code = ERROR_NONE};
+    struct policy_dir dir = {
+        .host = add("/srv"),
+        .access = POLICY_WASI_DIRS_ACCESS_READ,
+        .links = POLICY_WASI_DIRS_LINKS_FOLLOW,
+    };
+    char name[16];
+
+    (void)state;
+    for (unsigned i = 0; i < POLICY_DIRS_MAX; i++) {
+        snprintf(name, sizeof name, "/%u", i);
+        dir.guest = add(name);
+        if (i == 1)
+            assert_true(policy_find_dir(&policy, "/1", 2) == POLICY_NOT_FOUND);
+        assert_true(policy_add_dir(&policy, &dir, &error));
+    }
+    assert_int_equal(policy_find_dir(&policy, "/1", 2), 1);
+    assert_int_equal(policy_find_dir(&policy, "/srv", 4), POLICY_NOT_FOUND);
+    assert_accepted();
+    dir.guest = add("/more");
+    assert_false(policy_add_dir(&policy, &dir, &error));
+    assert_int_equal(error.code, ERROR_LIMIT_COUNT);
+    policy.dir_count--;
+    error = (struct error){.code = ERROR_NONE};
+    dir.guest = add("/1");
+    assert_false(policy_add_dir(&policy, &dir, &error));
+    assert_non_null(strstr(error.message, "given twice"));
+    error = (struct error){.code = ERROR_NONE};
+    dir.guest = add("more");
+    assert_false(policy_add_dir(&policy, &dir, &error));
+    assert_non_null(strstr(error.message, "no such path"));
+}
+
 static void the_workers_copy_has_no_canary_of_the_host_in_it(void **state)
 {
     static const char canary[] = "CANARY";
@@ -362,6 +440,15 @@ static void the_workers_copy_has_no_canary_of_the_host_in_it(void **state)
     assert_true(add_function("app.log", &error));
     policy.functions[0].line = 9;
     policy.limits.fuel = 12;
+    policy.dir_count = 1;
+    policy.dirs[0] = (struct policy_dir){
+        .host = add("/home/CANARY/data"),
+        .guest = add("/data"),
+        .line = 3,
+        .column = 7,
+        .access = POLICY_WASI_DIRS_ACCESS_WRITE,
+        .links = POLICY_WASI_DIRS_LINKS_NONE,
+    };
 
     assert_true(policy_for_worker(&policy, &other, &error));
     assert_null(memmem(&other, sizeof other, canary, sizeof canary - 1));
@@ -372,6 +459,13 @@ static void the_workers_copy_has_no_canary_of_the_host_in_it(void **state)
     assert_int_equal(other.functions[0].line, 0);
     assert_int_equal(other.variables[0].line, 0);
     assert_int_equal(other.limits.fuel, 12);
+    assert_int_equal(other.dir_count, 1);
+    assert_int_equal(other.dirs[0].host.length, 0);
+    assert_int_equal(other.dirs[0].line, 0);
+    assert_int_equal(other.dirs[0].column, 0);
+    assert_int_equal(other.dirs[0].access, POLICY_WASI_DIRS_ACCESS_WRITE);
+    assert_int_equal(other.dirs[0].links, POLICY_WASI_DIRS_LINKS_NONE);
+    assert_string_equal(policy_text(&other, other.dirs[0].guest), "/data");
     assert_string_equal(policy_text(&other, other.name), "spell");
     assert_string_equal(policy_text(&other, other.arguments[0]), "one");
     assert_string_equal(policy_text(&other, other.variables[0].value), "value");
@@ -458,6 +552,7 @@ int main(void)
         TEST(texts_outside_the_pool_are_refused),
         TEST(texts_must_be_closed_by_their_nul_and_be_utf_8),
         TEST(names_of_the_wrong_form_are_refused),
+        TEST(directories_of_the_wrong_form_are_refused),
         TEST(a_file_name_without_an_end_and_a_strange_pin_are_refused),
         TEST(texts_are_kept_and_the_empty_one_costs_nothing),
         TEST(texts_that_are_too_long_have_a_nul_or_no_utf_8_are_not_added),
@@ -467,6 +562,8 @@ int main(void)
         TEST(functions_and_variables_are_found_by_the_exact_name),
         TEST(only_plain_names_are_names_of_host_functions),
         TEST(names_of_plugins_and_variables_have_their_forms),
+        TEST(paths_of_directories_are_normal_for_the_plugin),
+        TEST(directories_are_found_by_the_plugins_name_and_given_once),
         TEST(the_workers_copy_has_no_canary_of_the_host_in_it),
         TEST(random_bytes_are_never_a_policy),
         TEST(a_policy_with_changed_bytes_is_refused_or_safe_to_use),
