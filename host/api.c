@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "host/api.h"
-#include "host/libexec.h"
 #include "host/policy_error.h"
 
 static_assert(sizeof(pnf_bytes) == sizeof(struct bridge_bytes) &&
@@ -27,11 +26,11 @@ pnf_status api_finish(const struct error_text *error, int errno_before)
 
 static bool open_parts(pnf_host *host, const pnf_options *options, struct error_text *error)
 {
-    struct libexec libexec;
-    struct launcher_paths paths = {.launcher = libexec.launcher, .worker = libexec.worker};
+    struct libexec *libexec = &host->libexec;
+    struct launcher_paths paths = {.launcher = libexec->launcher, .worker = libexec->worker};
     struct error below = {.code = ERROR_NONE};
 
-    if (!libexec_find(options ? options->libexec : NULL, &libexec, error))
+    if (!libexec_find(options ? options->libexec : NULL, libexec, error))
         return false;
     if (!launcher_client_open(&host->launcher, &paths, &below))
         return error_text_from(error, &below, "start the launcher of plugins");

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "host/libexec.h"
 #include "host/session.h"
 
 enum { FILTER_KINDS = 16, PLUGIN_NAME_SIZE = 128 };
@@ -13,6 +14,7 @@ enum { FILTER_KINDS = 16, PLUGIN_NAME_SIZE = 128 };
 struct pnf_host {
     pthread_mutex_t lock; // of filters and plugins
     struct registry registry;
+    struct libexec libexec;
     struct launcher_client launcher;
     struct monitor monitor;
     int filters[FILTER_KINDS]; // memfds, made when first needed; -1

@@ -11,6 +11,7 @@
 #include "host/inspection.h"
 #include "host/module.h"
 #include "host/policy_file.h"
+#include "host/policy_guard.h"
 #include "host/policy_setting.h"
 #include "host/policy_yaml.h"
 
@@ -25,23 +26,44 @@ static bool apply_settings(const pnf_source *source, struct policy *policy,
     return true;
 }
 
-static bool read_policy(const pnf_source *source, struct policy *policy, struct error_text *error)
+static bool fail_policy(const pnf_source *source, const struct policy_error *below,
+                        struct error_text *error)
 {
-    struct policy_error below = {.message = ""};
-    bool from_file = source->policy_path != NULL;
     char place[64] = "";
 
+    if (below->line != 0)
+        snprintf(place, sizeof place, ":%u:%u", below->line, below->column);
+    return error_text_set(error, PNF_DENIED, "policy %s%s: %s",
+                          source->policy_path ? source->policy_path : "in memory", place,
+                          below->message);
+}
+
+static bool guard(const pnf_source *source, const struct libexec *libexec,
+                  const struct policy *policy, struct policy_error *error)
+{
+    if (source->policy_path && !policy_guard(policy, source->policy_path, "the policy", error))
+        return false;
+    return !libexec || (policy_guard(policy, libexec->launcher, "pinfold-launcher", error) &&
+                        policy_guard(policy, libexec->worker, "pinfold-worker", error));
+}
+
+// `libexec` is NULL where nobody knows it.
+static bool read_policy(const pnf_source *source, const struct libexec *libexec,
+                        struct policy *policy, struct error_text *error)
+{
+    struct policy_error below = {.message = ""};
+
     policy_init(policy);
-    if (from_file ? !policy_from_file(source->policy_path, policy, &below)
-                  : source->policy_text && !policy_from_text(source->policy_text,
-                                                             source->policy_size, policy, &below)) {
-        if (below.line != 0)
-            snprintf(place, sizeof place, ":%u:%u", below.line, below.column);
-        return error_text_set(error, PNF_DENIED, "policy %s%s: %s",
-                              from_file ? source->policy_path : "in memory", place, below.message);
-    }
-    return apply_settings(source, policy, &below) ||
-           error_text_set(error, PNF_USAGE, "setting %s", below.message);
+    if (source->policy_path
+            ? !policy_from_file(source->policy_path, policy, &below)
+            : source->policy_text &&
+                  !policy_from_text(source->policy_text, source->policy_size, policy, &below))
+        return fail_policy(source, &below, error);
+    if (apply_settings(source, policy, &below) && guard(source, libexec, policy, &below))
+        return true;
+    // A place is that of a grant in the policy's text.
+    return below.line != 0 ? fail_policy(source, &below, error)
+                           : error_text_set(error, PNF_USAGE, "setting %s", below.message);
 }
 
 // The policy's name for the plugin, or the module file's own, which is then argument 0 as well.
@@ -207,7 +229,8 @@ static bool bring(pnf_plugin *plugin, const pnf_source *source, session_way *way
     struct module module = {.fd = -1};
     bool brought;
 
-    if (!check_source(source, error) || !read_policy(source, &plugin->policy, error))
+    if (!check_source(source, error) ||
+        !read_policy(source, &plugin->host->libexec, &plugin->policy, error))
         return false;
     name_plugin(plugin, source);
     brought = (source->module ? module_copy(source->module, source->module_size, &module, error)
@@ -331,14 +354,19 @@ pnf_status pnf_policy_check(const char *policy_path)
     struct error_text error;
     pnf_source source = {.policy_path = policy_path};
     struct policy *policy = malloc(sizeof *policy);
+    struct error_text ignored;
+    struct libexec libexec;
+    bool found;
 
     error_text_init(&error);
+    error_text_init(&ignored);
+    found = libexec_find(NULL, &libexec, &ignored);
     if (!policy_path)
         error_text_set(&error, PNF_USAGE, "cannot check a policy: its path is NULL");
     else if (!policy)
         error_text_set(&error, PNF_SYSTEM, "cannot check a policy: out of memory");
     else
-        read_policy(&source, policy, &error);
+        read_policy(&source, found ? &libexec : NULL, policy, &error);
     free(policy);
     return api_finish(&error, before);
 }
