@@ -93,8 +93,9 @@ PNF_API pnf_status pnf_load(pnf_host *host, const char *module_path, const char 
                             pnf_plugin **plugin);
 
 // One key of a policy given beside it, as a command line's option does: {"limits.time", "500ms"}.
-// Numbers and words replace what the policy says; wasi.args, wasi.env (NAME=VALUE) and
-// host_functions add to it.
+// Numbers and words replace what the policy says; wasi.args, wasi.env (NAME=VALUE), host_functions
+// and wasi.dirs add to it. The last is HOST::GUEST, :read or :write behind it; a relative HOST
+// begins in the working directory, and the first "::" ends it.
 typedef struct pnf_setting {
     const char *key;
     const char *value;

@@ -46,6 +46,8 @@ static const char *value_of(const struct policy *policy, enum policy_key key,
         snprintf(text, POLICY_VALUE_SIZE, "%" PRIu32 " given", policy->variable_count);
     else if (key == POLICY_KEY_HOST_FUNCTIONS)
         snprintf(text, POLICY_VALUE_SIZE, "%" PRIu32 " granted", policy->function_count);
+    else if (key == POLICY_KEY_WASI_DIRS)
+        snprintf(text, POLICY_VALUE_SIZE, "%" PRIu32 " granted", policy->dir_count);
     return text;
 }
 
@@ -55,6 +57,37 @@ static bool is_explained(enum policy_key key)
     const struct policy_key_info *info = policy_key_info(key);
 
     return info->type != POLICY_TYPE_SECTION && !strchr(info->path, '[');
+}
+
+static const char *word(uint64_t choice)
+{
+    return policy_choice_info(choice)->word;
+}
+
+// "grants /usr/share/dict as /dict: read, links follow (greet.yaml:7)"
+static void explain_dir(const char *path, const struct policy *policy, const struct policy_dir *dir)
+{
+    printf("grants ");
+    cli_show_safe(policy_text(policy, dir->host), dir->host.length);
+    printf(" as ");
+    cli_show_safe(policy_text(policy, dir->guest), dir->guest.length);
+    printf(": %s, links %s (%s:%" PRIu32 ")\n", word(dir->access), word(dir->links), path,
+           dir->line);
+}
+
+static json_t *dirs_json(const struct policy *policy)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < policy->dir_count; i++) {
+        const struct policy_dir *dir = &policy->dirs[i];
+
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:s, s:i}", "host", policy_text(policy, dir->host),
+                            "guest", policy_text(policy, dir->guest), "access", word(dir->access),
+                            "links", word(dir->links), "line", (int)dir->line));
+    }
+    return list;
 }
 
 static void explain_text(const char *path, const struct policy *policy)
@@ -75,6 +108,8 @@ static void explain_text(const char *path, const struct policy *policy)
     for (uint32_t i = 0; i < policy->function_count; i++)
         printf("grants %s (%s:%" PRIu32 ")\n", policy_text(policy, policy->functions[i].name), path,
                policy->functions[i].line);
+    for (uint32_t i = 0; i < policy->dir_count; i++)
+        explain_dir(path, policy, &policy->dirs[i]);
 }
 
 static void explain_json(const char *path, const struct policy *policy)
@@ -94,6 +129,7 @@ static void explain_json(const char *path, const struct policy *policy)
     for (uint32_t i = 0; i < policy->function_count; i++)
         json_array_append_new(json_object_get(object, "host_functions"),
                               json_string(policy_text(policy, policy->functions[i].name)));
+    json_object_set_new(object, "dirs", dirs_json(policy));
     cli_print_json(object, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 }
 

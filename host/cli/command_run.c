@@ -5,9 +5,10 @@
 #include "host/cli/cli.h"
 
 // Where no policy is given.
-static const char default_policy[] = "pinfold: 1\n"
-                                     "limits: { output: 1GiB }\n"
-                                     "wasi: { stdout: inherit, clock: real, random: real }\n";
+static const char default_policy[] =
+    "pinfold: 1\n"
+    "limits: { output: 1GiB }\n"
+    "wasi: { stdin: inherit, stdout: inherit, clock: real, random: real }\n";
 
 // The settings of the options, then an argument each.
 static pnf_setting *join_settings(const struct cli_options *options, size_t *count)

@@ -10,10 +10,11 @@
 const struct cli_command cli_commands[] = {
     {"run", "MODULE [ARG...]", "Runs a WASI command",
      "The module's _start is called, with ARG... as its arguments. Without --policy it may use\n"
-     "standard output, its arguments, the clock and random numbers, and nothing else, and there "
-     "is\n"
-     "no deadline; with one, what that says, and what options add.\n\n"
+     "standard input and output, its arguments, the clock and random numbers, and nothing else, "
+     "and\n"
+     "there is no deadline; with one, what that says, and what options add.\n\n"
      "  pinfold run hello.wasm Ada\n"
+     "  pinfold run --dir .::. --dir out::/out:write convert.wasm picture.png\n"
      "  pinfold run --time 2s --memory 64MiB tool.wasm --verbose input\n",
      1, SIZE_MAX, true, cli_run},
     {"call", "MODULE EXPORT [ARG...]", "Calls an export and prints its results, one a line",

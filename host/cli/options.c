@@ -18,7 +18,8 @@ struct option_row {
 
 static const struct option_row rows[] = {
     {"policy", "FILE", 'p', true, NULL, "the plugin's policy; default: see above"},
-    {"dir", "HOST::GUEST[:read|write]", 0, true, "wasi.dirs", "a directory (not supported yet)"},
+    {"dir", "HOST::GUEST[:read|write]", 0, true, "wasi.dirs",
+     "a directory, called GUEST by the guest; read by default"},
     {"env", "NAME=VALUE", 0, true, "wasi.env", "an environment variable; nothing is inherited"},
     {"time", "TIME", 0, true, "limits.time", "wall clock per call, as 500ms"},
     {"memory", "SIZE", 0, true, "limits.memory", "linear memories, as 64MiB"},

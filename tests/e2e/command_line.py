@@ -416,7 +416,7 @@ def wrong_command_lines_are_refused():
     expect(pinfold("inspect", "--policy", "x", GREET), 2, "", "--help")
     expect(pinfold("run", "--format", "xml", GREET), 2, "", "text or json")
     expect(pinfold("run", "--time", "soon", GREET), 2, "", "limits.time")
-    expect(pinfold("run", "--dir", ".::.", GREET), 2, "", "not supported yet")
+    expect(pinfold("run", "--dir", ".", GREET), 2, "", "HOST::GUEST")
     expect(pinfold("policy", "fly", "x"), 2, "", "check and explain")
     expect(pinfold("run", "--time"), 2, "", "needs a value")
     error = json.loads(pinfold("run", "--format", "json")[2])
