@@ -108,7 +108,8 @@ typedef struct pnf_source {
     size_t module_size;
     const char *name;        // for messages, where the policy has none; NULL: the file's
     const char *policy_path; // either this
-    const char *policy_text; // or this YAML; neither: the default, which grants nothing
+    const char *policy_text; // or this YAML, relative paths in it beginning in the working
+                             // directory; neither: the default, which grants nothing
     size_t policy_size;
     const pnf_setting *settings;
     size_t setting_count;

@@ -163,6 +163,48 @@ def captured_and_logged_output_is_shown():
     expect(run("--policy", policy, COMMAND, "print"), 0, "", "[command] 1: print\n")
 
 
+def a_directory_that_cannot_be_granted_is_told():
+    for text, part in ((".", "HOST::GUEST"), ("/::/", "whole system"), ("/proc::/p", "/proc"),
+                       ("~::/h", "not expanded"), (f"{FOLDER}/none::/d", "No such file"),
+                       (f"{GREET}::/d", "not a directory"), (f"{FOLDER}::d", "no name for"),
+                       (f"{FOLDER}::/d:rw", "read, write")):
+        expect(pinfold("call", "--dir", text, NUMBERS, "nothing"), 2, "", part)
+    expect(pinfold("call", "--dir", "/usr::/u", "--dir", "/usr/bin::/b:write", NUMBERS, "nothing"),
+           2, "", "overlaps '/usr'")
+    expect(pinfold("call", "--dir", "/usr::/u", "--dir", "/etc::/u", NUMBERS, "nothing"), 2, "",
+           "given twice")
+    expect(pinfold("call", "--dir", ".::.", "--dir", f"{FOLDER}::/d:write", NUMBERS, "nothing"), 0)
+
+
+def no_plugin_may_write_its_policy():
+    os.mkdir(f"{FOLDER}/below")
+    policy = write("write.yaml", "pinfold: 1\nwasi:\n  dirs:\n"
+                                 "  - { host: ., guest: ., access: write }\n")
+    for command in (("policy", "check", policy), ("policy", "explain", policy),
+                    ("call", "--policy", policy, NUMBERS, "nothing")):
+        expect(pinfold(*command), 120, "", [f"{policy}:4:5: wasi.dirs", "the policy is in there"])
+    policy = write("write.yaml", "pinfold: 1\nwasi:\n  dirs:\n"
+                                 "  - { host: below, guest: /b, access: write }\n")
+    expect(pinfold("call", "--policy", policy, NUMBERS, "nothing"), 0)
+    expect(pinfold("call", "--policy", policy, "--dir", f"{FOLDER}::/d:write", NUMBERS, "nothing"),
+           2, "", "the policy is in there")
+    policy = write("read.yaml", "pinfold: 1\nwasi: { dirs: [{ host: ., guest: . }] }\n")
+    expect(pinfold("call", "--policy", policy, NUMBERS, "nothing"), 0)
+
+
+def no_plugin_may_write_the_programs_that_confine_it():
+    folder = tempfile.mkdtemp(dir=FOLDER)
+    for program in ("pinfold-launcher", "pinfold-worker"):
+        os.symlink(f"{WORKERS}/{program}", f"{folder}/{program}")
+    # Where the links are, and where they lead.
+    for writable in (folder, WORKERS):
+        expect(pinfold("call", "--dir", f"{writable}::/d:write", NUMBERS, "nothing",
+                       environment={"PINFOLD_LIBEXEC": folder}), 2, "",
+               "pinfold-launcher is in there")
+    expect(pinfold("call", "--dir", f"{folder}::/d", NUMBERS, "nothing",
+                   environment={"PINFOLD_LIBEXEC": folder}), 0)
+
+
 # --- how things end ------------------------------------------------------------------------------
 
 
@@ -382,6 +424,21 @@ def policy_explain_tells_every_key_and_its_line():
     got = json.loads(pinfold("policy", "explain", "--format", "json", policy)[1])
     assert got["keys"]["limits.time"] == {"value": "1s", "line": 3}, got
     assert got["host_functions"] == ["app.log"], got
+
+
+def policy_explain_tells_directories_without_links():
+    os.mkdir(f"{FOLDER}/real")
+    os.symlink("real", f"{FOLDER}/linked")
+    policy = write("dirs.yaml", "pinfold: 1\nwasi:\n  dirs:\n  - { host: linked, guest: /d }\n"
+                                "  - { host: real/../real, guest: ., links: none }\n")
+    real = os.path.realpath(f"{FOLDER}/real")
+    _, out, _ = pinfold("policy", "explain", policy)
+    assert f"grants {real} as /d: read, links follow ({policy}:4)\n" in out, out
+    assert f"grants {real} as .: read, links none ({policy}:5)\n" in out, out
+    got = json.loads(pinfold("policy", "explain", "--format", "json", policy)[1])
+    assert got["keys"]["wasi.dirs"] == {"value": "2 granted", "line": 3}, got
+    assert got["dirs"][0] == {"host": real, "guest": "/d", "access": "read", "links": "follow",
+                              "line": 4}, got
 
 
 # --- doctor, help --------------------------------------------------------------------------------

@@ -141,14 +141,18 @@ static const char *grant(const char *name, const char *rest)
 
 static void what_realpath_names_is_granted(void **state)
 {
+    char parent[PATH_MAX];
+
     (void)state;
+    strcpy(parent, folder);
     assert_resolves("data", in_folder("data"));
     assert_resolves("./data/", in_folder("data"));
     assert_resolves("data/inner/../../data//inner", in_folder("data/inner"));
     assert_resolves(in_folder("data/./inner"), in_folder("data/inner"));
     assert_resolves(".", folder);
     assert_resolves("./~x", in_folder("~x"));
-    assert_resolves("..", "/tmp");
+    parent[strrchr(folder, '/') - folder] = '\0';
+    assert_resolves("..", parent);
 }
 
 static void a_link_is_resolved_when_it_is_read(void **state)
