@@ -121,7 +121,7 @@ enum wasi_errno wasi_path_filestat_get(struct wasi *wasi, const union slot *argu
         wasi_directory(wasi, arguments[0].u32, RIGHT_PATH_FILESTAT_GET, &directory);
     struct file_status status;
     struct wasi_path path;
-    uint32_t flags;
+    uint32_t flags = 0;
 
     if (result == WASI_SUCCESS)
         result = wasi_lookup(arguments[1].u32, &flags);

@@ -41,7 +41,6 @@ print(count)
 """
 
 POLICY = """pinfold: 1
-limits: {{ time: none }}
 wasi:
   stdout: inherit
   args: [{arguments}]
