@@ -32,6 +32,27 @@ static void copy_text(const struct session *session, char *text, size_t size)
             text[i] = '?';
 }
 
+// A guest that is refused memory often goes on as if it had got it, so that its trap alone would
+// not tell why it ended.
+static bool end_by_trap(struct session *session, const struct message *message, const char *what,
+                        const char *place, struct error_text *error)
+{
+    char value[POLICY_VALUE_SIZE];
+    char refused[160] = "";
+
+    if (message->words[5] != 0) {
+        if (error->status == PNF_OK)
+            snprintf(error->capability, sizeof error->capability, "limits.memory");
+        snprintf(refused, sizeof refused,
+                 "; it had asked for more memory than limits.memory, which is %s; for more, raise "
+                 "`memory:` under limits: in the policy",
+                 policy_value_format(POLICY_KEY_LIMITS_MEMORY,
+                                     session->setup.policy->limits.memory_bytes, value));
+    }
+    return session_ended(session, PNF_TRAP, error, "it could not %s: trap: %s%s%s", what,
+                         session_trap_words(message->words[1]), place, refused);
+}
+
 static bool take_trap(struct session *session, const struct message *message, const char *what,
                       struct error_text *error)
 {
@@ -63,8 +84,7 @@ static bool take_trap(struct session *session, const struct message *message, co
                              session->failure, place);
     if (message->words[1] == TRAP_NUMBER_LIMIT && text[0] != '\0')
         return session_ended(session, PNF_LIMIT, error, "it could not %s: %s%s", what, text, place);
-    return session_ended(session, PNF_TRAP, error, "it could not %s: trap: %s%s", what,
-                         session_trap_words(message->words[1]), place);
+    return end_by_trap(session, message, what, place, error);
 }
 
 static bool take_error(struct session *session, const struct message *message, const char *what,

@@ -155,8 +155,9 @@ void session_send_trap(struct session *session, const struct trap *trap)
 {
     struct message message = {
         .kind = MESSAGE_TRAP,
-        .count = 5,
-        .words = {0, trap->code, trap->has_place, trap->funcidx, trap->offset},
+        .count = 6,
+        .words = {0, trap->code, trap->has_place, trap->funcidx, trap->offset,
+                  engine_store(session->engine)->memory_budget.refused},
     };
     bool last = session->channel->session.depth == 0;
     const char *text = trap->code == TRAP_LIMIT ? session->limit.message : "";

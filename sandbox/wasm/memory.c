@@ -73,12 +73,14 @@ void memory_finish(struct memory *memory)
 // Would `pages` more be within the maximum, the reservation and the budget?
 static bool may_grow(const struct memory *memory, uint64_t pages)
 {
-    const struct memory_budget *budget = memory->budget;
+    struct memory_budget *budget = memory->budget;
     uint64_t room = smaller(memory->reserved_bytes - memory->size_bytes,
                             budget->bytes_max - budget->bytes_used);
 
-    return pages <= memory->maximum_pages - memory_pages(memory) &&
-           pages <= room / MEMORY_PAGE_BYTES;
+    if (pages > memory->maximum_pages - memory_pages(memory))
+        return false;
+    budget->refused = budget->refused || pages > room / MEMORY_PAGE_BYTES;
+    return pages <= room / MEMORY_PAGE_BYTES;
 }
 
 // Fresh pages of a private mapping read as zero, as growing wants them (specification: growmem).

@@ -29,6 +29,7 @@ struct memory {
 struct memory_budget {
     uint64_t bytes_max;
     uint64_t bytes_used;
+    bool refused; /* more than it allows was asked for: the likely cause of what goes wrong next */
 };
 
 /* Reserves and commits the minimum. On failure nothing is kept. Zeroed. */

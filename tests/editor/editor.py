@@ -225,7 +225,7 @@ def bad_plugins_are_named_with_their_reason_and_the_document_is_whole():
     expect(edit(script), 1,
            f"{before}looping\n{before}{before}looping\n{after}{size} bytes written\n{TEXT}", [
                r"script:2: plugin 'forever': .* deadline: limits.time is 500ms",
-               r"script:4: plugin 'hungry': .*out of bounds memory access",
+               r"script:4: plugin 'hungry': .*out of bounds memory access.* limits.memory, which is 4MiB",
                r"script:6: plugin 'crash': .*unreachable",
                r"script:8: plugin 'forever': .* deadline: limits.time is 500ms",
                r"script:9: plugin 'hungry': .*a document has at most 16 MiB",

@@ -90,7 +90,7 @@ static void nested_trapper(struct channel *channel)
     struct message message;
 
     nest(channel);
-    worker_send(channel, MESSAGE_TRAP, 5, (const uint64_t[]){0, 1, 0, 0, 0});
+    worker_send(channel, MESSAGE_TRAP, 6, (const uint64_t[]){0, 1, 0, 0, 0, 0});
     worker_receive(channel, MESSAGE_HOST_CALL_FAILED, &message);
 }
 

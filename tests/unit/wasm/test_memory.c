@@ -60,6 +60,21 @@ static void guarded_memory_reserves_all_that_address_and_offset_reach(void **sta
     memory_finish(&memory);
 }
 
+static void a_budget_remembers_that_more_was_asked_for_but_not_what_the_type_forbids(void **state)
+{
+    struct memory_budget small = {.bytes_max = 2 * MEMORY_PAGE_BYTES};
+    struct memorytype type = type_with_maximum(1, 3);
+    struct memory memory;
+
+    (void)state;
+    assert_true(memory_init(&memory, &type, true, &small, &error));
+    assert_int_equal(memory_grow(&memory, 3), UINT64_MAX);
+    assert_false(small.refused);
+    assert_int_equal(memory_grow(&memory, 2), UINT64_MAX);
+    assert_true(small.refused);
+    memory_finish(&memory);
+}
+
 static void memory_of_64_bit_addresses_is_never_guarded(void **state)
 {
     struct memorytype type = type_of(1);
@@ -258,6 +273,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(memory_begins_zeroed_with_its_minimum, set_up),
         cmocka_unit_test_setup(guarded_memory_reserves_all_that_address_and_offset_reach, set_up),
+        cmocka_unit_test_setup(
+            a_budget_remembers_that_more_was_asked_for_but_not_what_the_type_forbids, set_up),
         cmocka_unit_test_setup(memory_of_64_bit_addresses_is_never_guarded, set_up),
         cmocka_unit_test_setup(checked_memory_reserves_the_smaller_of_maximum_and_budget, set_up),
         cmocka_unit_test_setup(empty_memory_has_a_base_all_the_same, set_up),
