@@ -89,6 +89,14 @@ missing_guests() {
     fi
 }
 
+# What the real programs of tests/guests are built with.
+missing_programs() {
+    lacks_command dpkg-dev dpkg-source
+    lacks_command make make
+    lacks_command npm npm
+    lacks_command tcl tclsh
+}
+
 # install_missing NAME PACKAGE...
 install_missing() {
     install_name=$1
@@ -172,22 +180,23 @@ meson_tests() {
     fi
 }
 
-# spec_mode NAME RUNNER ARGUMENT...: the specification runner once; its closing line is counted.
-spec_mode() {
-    mode_name=$1
+# counted NAME RUNNER ARGUMENT...: a runner whose closing line says what is to be counted.
+counted() {
+    counted_name=$1
     shift
-    spec_status=0
-    stage "$mode_name" "$@" || spec_status=1
-    spec_counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
-        "$logs/$mode_name.log" | tail -n 1)
-    if [ -z "$spec_counts" ]; then
+    counted_status=0
+    stage "$counted_name" "$@" || counted_status=1
+    counted_counts=$(sed -n \
+        's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
+        "$logs/$counted_name.log" | tail -n 1)
+    if [ -z "$counted_counts" ]; then
         count 0 1 0
         return 0
     fi
     failed_before=$failed
     # shellcheck disable=SC2086
-    count $spec_counts
-    if [ $spec_status -ne 0 ] && [ "$failed" -eq "$failed_before" ]; then
+    count $counted_counts
+    if [ $counted_status -ne 0 ] && [ "$failed" -eq "$failed_before" ]; then
         count 0 1 0
     fi
 }
@@ -206,11 +215,11 @@ spec_tests() {
         return 0
     fi
     # shellcheck disable=SC2086
-    spec_mode "$1-spec" "$2/tests/pinfold-spec" $paths
+    counted "$1-spec" "$2/tests/pinfold-spec" $paths
     # shellcheck disable=SC2086
-    spec_mode "$1-spec-checked" "$2/tests/pinfold-spec" --checked $paths
+    counted "$1-spec-checked" "$2/tests/pinfold-spec" --checked $paths
     # shellcheck disable=SC2086
-    spec_mode "$1-spec-metered" "$2/tests/pinfold-spec" --metered $paths
+    counted "$1-spec-metered" "$2/tests/pinfold-spec" --metered $paths
 }
 
 # variant NAME COMPILER TESTS OPTION...: configures, builds and tests. TESTS is "all", or "unit" for
@@ -295,6 +304,16 @@ fuzz() {
     fi
 }
 
+# --- guests --------------------------------------------------------------------------------------
+
+# guests FOLDER: real programs, fetched, built and run; a program that cannot be had is skipped.
+guests() {
+    # shellcheck disable=SC2046
+    install_missing install-programs $(missing_programs) || true
+    counted guests python3 tests/guests/run.py "$1/pinfold"
+    sed -n 's/^skip /note  guests:/p' "$logs/guests.log"
+}
+
 # --- the matrix ----------------------------------------------------------------------------------
 
 sanitizers='-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1'
@@ -320,6 +339,7 @@ full_matrix() {
     fi
     # shellcheck disable=SC2086
     variant gcc-sanitized gcc all $sanitizers
+    guests build
 }
 
 mkdir -p "$logs"
