@@ -22,6 +22,8 @@ skipped=0
 if [ "$mode" = full ]; then
     fuzz_seconds=${PINFOLD_FUZZ_SECONDS:-60}
     hostile_ms=${PINFOLD_HOSTILE_MS:-60000}
+    # For how long directories are swapped under a guest.
+    export PINFOLD_RACE_SECONDS="${PINFOLD_RACE_SECONDS:-10}"
 elif [ "$mode" != quick ]; then
     echo "usage: $0 [full]" >&2
     exit 2

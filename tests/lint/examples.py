@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What documents show of examples/hello.c is what is compiled and run: examples.py SOURCE_ROOT
+"""What documents show of examples is what is compiled and run: examples.py SOURCE_ROOT
 
-sdk/README.md has the whole of it, README.md some of its lines, in their order.
+sdk/README.md has the whole of examples/hello.c; what README.md shows of host, plugin and policy are
+lines of these files, in their order.
 """
 import os
 import re
@@ -14,14 +15,19 @@ def read(root, path):
         return file.read()
 
 
-def blocks(text):
-    return re.findall(r"^```c\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def code_of(root):
-    first, rest = read(root, "examples/hello.c").split("\n", 1)
+def code_of(root, path):
+    first, rest = read(root, path).split("\n", 1)
     assert "SPDX" in first
     return rest
+
+
+# Each block of README.md in these languages, by number, is an excerpt of this file.
+SHOWN = [("c", 0, "examples/hello.c"), ("c", 1, "plugins/greet/greet.c"),
+         ("yaml", 0, "plugins/greet/greet.yaml")]
 
 
 def missing_line(code, excerpt):
@@ -35,14 +41,19 @@ def missing_line(code, excerpt):
 
 def main():
     root = sys.argv[1]
-    code = code_of(root)
     problems = []
-    if code not in blocks(read(root, "sdk/README.md")):
+    if code_of(root, "examples/hello.c") not in blocks(read(root, "sdk/README.md"), "c"):
         problems.append("sdk/README.md: does not have the text of examples/hello.c")
-    for excerpt in blocks(read(root, "README.md")):
-        line = missing_line(code, excerpt)
+    readme = read(root, "README.md")
+    for language in {language for language, _, _ in SHOWN}:
+        shown = sum(each == language for each, _, _ in SHOWN)
+        if len(blocks(readme, language)) != shown:
+            problems.append(f"README.md: not {shown} blocks of {language}")
+    for language, number, path in SHOWN:
+        excerpts = blocks(readme, language)[number:number + 1]
+        line = missing_line(code_of(root, path), excerpts[0] if excerpts else "(nothing)")
         if line is not None:
-            problems.append(f"README.md: not in examples/hello.c: {line}")
+            problems.append(f"README.md: not in {path}: {line}")
     for problem in problems:
         print(problem)
     return 1 if problems else 0
