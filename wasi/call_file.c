@@ -233,24 +233,25 @@ enum wasi_errno wasi_fd_pwrite(struct wasi *wasi, const union slot *arguments)
 
 // --- the offset ----------------------------------------------------------------------------------
 
+// The right to seek is the right to tell the offset as well.
 static enum wasi_errno seek(struct wasi *wasi, uint32_t number, int64_t delta, uint32_t whence,
                             uint32_t result_at)
 {
     bool tells = delta == 0 && whence == SEEK_CUR;
-    uint64_t rights = tells ? RIGHT_FD_TELL : RIGHT_FD_SEEK | RIGHT_FD_TELL;
+    uint64_t either = (uint64_t)(RIGHT_FD_SEEK | (tells ? RIGHT_FD_TELL : 0));
     uint8_t *offset = wasi_memory(wasi, result_at, 8);
     struct descriptor *descriptor;
-    enum wasi_errno result = wasi_descriptor(wasi, number, rights, &descriptor);
+    enum wasi_errno result = wasi_descriptor(wasi, number, 0, &descriptor);
     off_t place;
 
-    if (result == WASI_BADF)
+    if (result != WASI_SUCCESS)
         return result;
     if (whence > SEEK_END)
         return WASI_INVAL;
     if (is_stream(descriptor))
         return WASI_SPIPE;
-    if (result != WASI_SUCCESS)
-        return result;
+    if ((descriptor->rights & either) == 0)
+        return WASI_NOTCAPABLE;
     if (offset == NULL)
         return WASI_FAULT;
     place = lseek(descriptor->file, delta, (int)whence);

@@ -96,9 +96,7 @@ static uint32_t request_flags(const struct opening *opening)
           {DESCRIPTOR_READ_SYNC, FILE_SYNC},
           {DESCRIPTOR_SYNC, FILE_SYNC},
       };
-    // A directory is not written to, whatever rights were asked for.
-    bool writes = (opening->rights & RIGHTS_WRITING) != 0 && (opening->how & OPEN_DIRECTORY) == 0;
-    uint32_t asked = opening->lookup | (writes ? FILE_WRITE : 0u) |
+    uint32_t asked = opening->lookup | ((opening->rights & RIGHTS_WRITING) != 0 ? FILE_WRITE : 0u) |
                      ((opening->rights & RIGHT_FD_READ) != 0 ? FILE_READ : 0u);
 
     for (size_t i = 0; i < sizeof hows / sizeof hows[0]; i++)

@@ -195,111 +195,6 @@ static void an_interruption_ends_random_get(void **state)
                      TRAP_INTERRUPTED);
 }
 
-// --- descriptors ---------------------------------------------------------------------------------
-
-static void output_is_gathered(void **state)
-{
-    (void)state;
-    memcpy(memory(BYTES), "hello, world", 12);
-    put_iovec(0, BYTES + 7, 5);
-    put_iovec(1, BYTES, 0);
-    put_iovec(2, BYTES, 5);
-    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 3, RESULT), WASI_SUCCESS);
-    assert_int_equal(word_at(RESULT), 10);
-    assert_memory_equal(output, "worldhello", 10);
-    assert_int_equal(WASI_CALL("fd_write", 2, IOVECS, 0, RESULT), WASI_SUCCESS);
-    assert_int_equal(word_at(RESULT), 0);
-}
-
-static void many_iovecs_come_in_order(void **state)
-{
-    enum { MANY = 150, AT = 4096 };
-    char expected[64];
-
-    (void)state;
-    for (uint32_t i = 0; i < MANY; i++) {
-        *memory(BYTES + i) = (uint8_t)('a' + i % 26);
-        put_word(AT + 8 * i, BYTES + i);
-        put_word(AT + 8 * i + 4, i % 3 == 0);
-    }
-    for (uint32_t i = 0; i < MANY / 3; i++)
-        expected[i] = (char)('a' + 3 * i % 26);
-    assert_int_equal(WASI_CALL("fd_write", 1, AT, MANY, RESULT), WASI_SUCCESS);
-    assert_int_equal(word_at(RESULT), MANY / 3);
-    assert_memory_equal(output, expected, MANY / 3);
-    assert_int_equal(WASI_CALL("fd_write", 1, AT, 1025, RESULT), WASI_INVAL);
-}
-
-static void output_beyond_the_limit_is_short_then_fails(void **state)
-{
-    (void)state;
-    output_room = 3;
-    put_iovec(0, BYTES, 5);
-    put_iovec(1, BYTES, 5);
-    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 2, RESULT), WASI_SUCCESS);
-    assert_int_equal(word_at(RESULT), 3);
-    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 2, RESULT), WASI_NOSPC);
-}
-
-static void iovecs_outside_of_memory_are_a_fault_and_nothing_is_written(void **state)
-{
-    (void)state;
-    put_iovec(0, BYTES, 5);
-    put_iovec(1, PAGE - 4, 5);
-    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 2, RESULT), WASI_FAULT);
-    assert_int_equal(WASI_CALL("fd_write", 1, PAGE - 7, 1, RESULT), WASI_FAULT);
-    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 1, PAGE - 3), WASI_FAULT);
-    put_iovec(1, UINT32_MAX, UINT32_MAX);
-    assert_int_equal(WASI_CALL("fd_write", 1, IOVECS, 2, RESULT), WASI_FAULT);
-    assert_int_equal(WASI_CALL("fd_read", 0, IOVECS, 2, RESULT), WASI_FAULT);
-    assert_int_equal(output_length, 0);
-}
-
-static void a_host_that_is_gone_ends_the_run(void **state)
-{
-    (void)state;
-    host_is_gone = true;
-    put_iovec(0, BYTES, 5);
-    assert_int_equal(run("fd_write", ARGUMENTS(1, IOVECS, 1, RESULT)), OUTCOME_TRAP);
-    assert_int_equal(trap.code, TRAP_HOST);
-}
-
-static void standard_input_is_at_its_end(void **state)
-{
-    (void)state;
-    put_iovec(0, BYTES, 5);
-    put_word(RESULT, 99);
-    assert_int_equal(WASI_CALL("fd_read", 0, IOVECS, 1, RESULT), WASI_SUCCESS);
-    assert_int_equal(word_at(RESULT), 0);
-    assert_int_equal(WASI_CALL("fd_read", 1, IOVECS, 1, RESULT), WASI_NOTCAPABLE);
-    assert_int_equal(WASI_CALL("fd_write", 0, IOVECS, 1, RESULT), WASI_NOTCAPABLE);
-}
-
-static void standard_descriptors_do_not_seek(void **state)
-{
-    (void)state;
-    assert_int_equal(WASI_CALL("fd_seek", 1, 0, 1, RESULT), WASI_SPIPE);
-    assert_int_equal(WASI_CALL("fd_seek", 1, 0, 3, RESULT), WASI_INVAL);
-    assert_int_equal(WASI_CALL("fd_tell", 0, RESULT), WASI_SPIPE);
-}
-
-static void other_descriptors_are_bad(void **state)
-{
-    static const uint64_t numbers[] = {3, 4, INT32_MAX, UINT32_MAX};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        assert_int_equal(WASI_CALL("fd_close", numbers[i]), WASI_BADF);
-        assert_int_equal(WASI_CALL("fd_fdstat_get", numbers[i], RESULT), WASI_BADF);
-        assert_int_equal(WASI_CALL("fd_prestat_get", numbers[i], RESULT), WASI_BADF);
-        assert_int_equal(WASI_CALL("fd_prestat_dir_name", numbers[i], RESULT, 9), WASI_BADF);
-        assert_int_equal(WASI_CALL("fd_seek", numbers[i], 0, 0, RESULT), WASI_BADF);
-        assert_int_equal(WASI_CALL("fd_tell", numbers[i], RESULT), WASI_BADF);
-        assert_int_equal(WASI_CALL("fd_read", numbers[i], IOVECS, 1, RESULT), WASI_BADF);
-        assert_int_equal(WASI_CALL("fd_write", numbers[i], IOVECS, 1, RESULT), WASI_BADF);
-    }
-}
-
 // --- the process ---------------------------------------------------------------------------------
 
 static void proc_exit_ends_the_run_with_its_status(void **state)
@@ -341,14 +236,6 @@ int main(void)
         WASI_TEST(a_coarse_clock_has_whole_milliseconds),
         WASI_TEST(random_numbers_fill_exactly_what_is_asked_for),
         WASI_TEST(an_interruption_ends_random_get),
-        WASI_TEST(output_is_gathered),
-        WASI_TEST(many_iovecs_come_in_order),
-        WASI_TEST(output_beyond_the_limit_is_short_then_fails),
-        WASI_TEST(iovecs_outside_of_memory_are_a_fault_and_nothing_is_written),
-        WASI_TEST(a_host_that_is_gone_ends_the_run),
-        WASI_TEST(standard_input_is_at_its_end),
-        WASI_TEST(standard_descriptors_do_not_seek),
-        WASI_TEST(other_descriptors_are_bad),
         WASI_TEST(proc_exit_ends_the_run_with_its_status),
         WASI_TEST(sched_yield_succeeds),
         WASI_TEST(without_a_memory_every_address_is_a_fault),
