@@ -172,7 +172,7 @@ enum wasi_errno wasi_path_open(struct wasi *wasi, const union slot *arguments)
     uint8_t *result_at = wasi_memory(wasi, arguments[8].u32, 4);
     struct opening opening;
     enum wasi_errno result = take_arguments(wasi, arguments, &opening);
-    uint32_t number;
+    uint32_t number = 0;
 
     if (result != WASI_SUCCESS)
         return result;
