@@ -40,16 +40,18 @@ uint64_t wasi_load_u64(const uint8_t *bytes);
 enum wasi_errno wasi_descriptor(struct wasi *wasi, uint32_t number, uint64_t rights,
                                 struct descriptor **descriptor);
 
-// As above, of a directory: NOTDIR for others. A path beneath it is checked as far as the guest's
-// memory tells: FAULT, NAMETOOLONG, NOENT if it is empty, INVAL for a NUL, ILSEQ for what is not
-// UTF-8, NOTCAPABLE if it is absolute. It is the guest's bytes, for the call under way.
+// As above, of a directory: NOTDIR for others.
+enum wasi_errno wasi_directory(struct wasi *wasi, uint32_t number, uint64_t rights,
+                               struct descriptor **directory);
+
+// A path in the guest's memory, for the call under way.
 struct wasi_path {
     const uint8_t *bytes;
     size_t length;
 };
 
-enum wasi_errno wasi_directory(struct wasi *wasi, uint32_t number, uint64_t rights,
-                               struct descriptor **directory);
+// From the slots of its address and length, checked as far as its bytes tell: FAULT, NAMETOOLONG,
+// NOENT if it is empty, INVAL for a NUL, ILSEQ for what is not UTF-8, NOTCAPABLE if it is absolute.
 enum wasi_errno wasi_path(const struct wasi *wasi, const union slot *address_and_length,
                           struct wasi_path *path);
 
