@@ -32,7 +32,10 @@ static void close_entry(struct broker_entry *entry)
 
 bool broker_open(struct broker *broker, const struct policy *policy, struct error *error)
 {
-    *broker = (struct broker){.count = policy->dir_count + (uint32_t)policy->limits.open_files};
+    uint64_t files = policy->limits.open_files;
+
+    *broker = (struct broker){
+        .count = policy->dir_count + (uint32_t)(files < BROKER_OPEN_MAX ? files : BROKER_OPEN_MAX)};
     for (uint32_t i = 0; i < BROKER_HANDLES_MAX; i++)
         broker->entries[i] = (struct broker_entry){.place = {.root = -1}, .listing = -1};
     for (uint32_t i = 0; i < policy->dir_count; i++) {

@@ -15,7 +15,7 @@
 #include "sandbox/policy.h"
 
 enum {
-    BROKER_OPEN_MAX = 64, // what limits.open_files can be
+    BROKER_OPEN_MAX = 64, // of limits.open_files what there are handles for
     BROKER_HANDLES_MAX = POLICY_DIRS_MAX + BROKER_OPEN_MAX
 };
 

@@ -551,6 +551,18 @@ static void a_granted_directory_that_became_something_else_is_refused(void **sta
     open_broker();
 }
 
+static void more_files_than_there_is_room_for_are_not_open_at_a_time(void **state)
+{
+    (void)state;
+    broker_close(&broker);
+    policy.limits.open_files = UINT64_C(1) << 32 | 1024;
+    open_broker();
+    for (int i = 0; i < BROKER_OPEN_MAX; i++)
+        EXPECT(ask(FILE_OPEN, READ, "a", FILE_READ), 0);
+    EXPECT(ask(FILE_OPEN, READ, "a", FILE_READ), EMFILE);
+    EXPECT(ask(FILE_STATUS, GRANTS + BROKER_OPEN_MAX, "", 0), EBADF);
+}
+
 static void without_grants_there_is_nothing(void **state)
 {
     (void)state;
@@ -589,6 +601,7 @@ int main(void)
         TEST(a_list_tells_nothing_of_what_is_outside),
         TEST(directories_are_synchronized),
         TEST(a_granted_directory_that_became_something_else_is_refused),
+        TEST(more_files_than_there_is_room_for_are_not_open_at_a_time),
         TEST(without_grants_there_is_nothing),
     };
 
