@@ -276,6 +276,10 @@ static int open_by_walking(const struct beneath *beneath, const char *path, size
         result = walk_to(&walk, &place);
         if (result != 0)
             break;
+        if (place.must_be_directory && (flags & O_CREAT) != 0) {
+            result = -EISDIR;
+            break;
+        }
         if (place.must_be_directory)
             own |= O_DIRECTORY;
         // The folder itself, where the path ended with "." or "..".
@@ -398,13 +402,27 @@ static int open_by_kernel(const struct beneath *beneath, const char *path, size_
     return (int)open_with_kernel(beneath->root, text, &how);
 }
 
+// Older kernels create a file for O_CREAT with O_DIRECTORY, and then say that it is no directory.
+static int check_creation(const char *path, size_t length, int flags)
+{
+    if ((flags & O_CREAT) == 0)
+        return 0;
+    if ((flags & O_DIRECTORY) != 0)
+        return -EINVAL;
+    return path[length - 1] == '/' ? -EISDIR : 0;
+}
+
 int beneath_open(const struct beneath *beneath, const char *path, size_t length, int flags,
                  mode_t mode, bool follow)
 {
     int error = check_path(path, length);
 
+    if (error == 0)
+        error = check_creation(path, length, flags);
     if (error != 0)
         return error;
+    if ((flags & O_CREAT) == 0)
+        flags &= ~O_EXCL; // claims a block device
     return beneath->use_openat2 ? open_by_kernel(beneath, path, length, flags, mode, follow)
                                 : open_by_walking(beneath, path, length, flags, mode, follow);
 }

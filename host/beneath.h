@@ -50,6 +50,7 @@ int beneath_find(const struct beneath *beneath, const char *path, size_t length,
 
 // Opens what is there, or creates it. `flags` are open's: access mode, O_CREAT, O_EXCL, O_TRUNC,
 // O_APPEND, O_DIRECTORY, O_PATH and sync flags; O_CLOEXEC, O_NOCTTY and O_NONBLOCK are added.
+// O_CREAT is EISDIR with a slash at the end, EINVAL with O_DIRECTORY; O_EXCL is nothing without it.
 // `follow` is for a link in the last component, which is ELOOP otherwise.
 int beneath_open(const struct beneath *beneath, const char *path, size_t length, int flags,
                  mode_t mode, bool follow);

@@ -170,6 +170,29 @@ static void nothing_is_created_or_cut_outside(void **state)
     run("test -e in/new");
 }
 
+static void what_is_created_is_never_meant_to_be_a_folder(void **state)
+{
+    (void)state;
+    run("ln -s made/ in/slashed");
+    assert_refused("made/", O_WRONLY | O_CREAT, true, EISDIR);
+    assert_refused("a/", O_RDONLY | O_CREAT, true, EISDIR);
+    assert_refused("slashed", O_WRONLY | O_CREAT, true, EISDIR);
+    assert_refused(".", O_RDONLY | O_CREAT, true, EISDIR);
+    assert_refused("made", O_RDONLY | O_CREAT | O_DIRECTORY, true, EINVAL);
+    run("test ! -e in/made");
+}
+
+static void o_excl_means_something_with_o_creat_only(void **state)
+{
+    int file;
+
+    (void)state;
+    assert_refused("link", O_RDONLY | O_CREAT | O_EXCL, true, EEXIST);
+    file = open_path("link", O_RDONLY | O_EXCL, true);
+    assert_true(file >= 0);
+    close(file);
+}
+
 static void a_slash_at_the_end_wants_a_folder_and_follows_nothing_more(void **state)
 {
     int folder = open_path("a/b/", O_RDONLY, false);
@@ -295,6 +318,8 @@ int main(void)
         TEST(links_inside_are_followed_where_that_is_asked),
         TEST(nothing_leads_outside),
         TEST(nothing_is_created_or_cut_outside),
+        TEST(what_is_created_is_never_meant_to_be_a_folder),
+        TEST(o_excl_means_something_with_o_creat_only),
         TEST(a_slash_at_the_end_wants_a_folder_and_follows_nothing_more),
         TEST(paths_that_are_none_are_refused),
         TEST(a_fifo_does_not_wait),
