@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +50,7 @@ int fixture_setup(void **state)
     registry_init(&fixture->registry);
     error_text_init(&fixture->error);
     assert_true(monitor_open(&fixture->monitor, NULL, &below));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fixture->sockets), 0);
     *state = fixture;
     return 0;
 }
@@ -66,6 +68,8 @@ int fixture_teardown(void **state)
     session_finish(&fixture->session);
     monitor_close(&fixture->monitor);
     registry_finish(&fixture->registry);
+    close(fixture->sockets[0]);
+    close(fixture->sockets[1]);
     free(fixture);
     return 0;
 }
@@ -80,11 +84,14 @@ void fixture_grant(struct fixture *fixture, const char *name)
     assert_true(policy_add_function(&fixture->policy, &function, &below));
 }
 
-static _Noreturn void run_child(int fd, void (*worker)(struct channel *channel))
+static int own_socket; // of the child
+
+static _Noreturn void run_child(int fd, int socket, void (*worker)(struct channel *channel))
 {
     struct channel channel;
     struct error below = {.code = ERROR_NONE};
 
+    own_socket = socket;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGUSR1, SIG_IGN);
     if (!channel_attach(&channel, fd, &below))
@@ -100,7 +107,7 @@ bool fixture_load(struct fixture *fixture, void (*worker)(struct channel *channe
         .registry = &fixture->registry,
         .monitor = &fixture->monitor,
         .module_size = 100,
-        .socket = -1,
+        .socket = fixture->sockets[0],
         .wait_end = wait_end,
         .log = keep_log,
         .context = fixture,
@@ -110,7 +117,7 @@ bool fixture_load(struct fixture *fixture, void (*worker)(struct channel *channe
     assert_true(session_init(&fixture->session, &fixture->error));
     fixture->child = fork();
     if (fixture->child == 0)
-        run_child(fixture->session.channel.fd, worker);
+        run_child(fixture->session.channel.fd, fixture->sockets[1], worker);
     fixture->pidfd = (int)syscall(SYS_pidfd_open, fixture->child, 0);
     assert_true(fixture->pidfd >= 0);
     setup.pidfd = fixture->pidfd;
@@ -237,6 +244,11 @@ void worker_load(struct channel *channel)
     worker_receive(channel, MESSAGE_LINK, &message);
     need(message.words[1] == 2);
     worker_send(channel, MESSAGE_LOADED, 0, NULL);
+}
+
+int worker_socket(void)
+{
+    return own_socket;
 }
 
 void worker_take_call(struct channel *channel)

@@ -22,6 +22,7 @@ struct fixture {
     struct error_text error;
     pid_t child;
     int pidfd;
+    int sockets[2]; // the host's end, the worker's
     bool reaped;
     char logged[256]; // the last line
 };
@@ -61,6 +62,9 @@ void worker_report(struct channel *channel, const struct report_item *items, uin
 // All until LOADED: a module that exports `run: [] -> [i32]`, `greet: [i32 i32] -> [i64]`, and
 // imports `app.log: [i32 i32 i32] -> []` and `app.twice: [i32] -> [i32]`.
 void worker_load(struct channel *channel);
+
+// The end of the socket that descriptors come by.
+int worker_socket(void);
 
 // Waits for a CALL, and answers one with an i32.
 void worker_take_call(struct channel *channel);
