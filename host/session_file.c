@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -66,11 +67,9 @@ static uint64_t milliseconds_left(uint64_t until_ns)
 
 // 0 when there is something to be read, or nothing any more; ETIMEDOUT; EINTR when the call is to
 // end.
-static int wait_input(struct session *session, uint64_t wait_ns)
+static int wait_input(struct session *session, uint64_t until)
 {
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    uint64_t now = channel_now();
-    uint64_t until = wait_ns > UINT64_MAX - now ? UINT64_MAX : now + wait_ns;
 
     for (;;) {
         uint64_t left = milliseconds_left(until);
@@ -87,24 +86,42 @@ static int wait_input(struct session *session, uint64_t wait_ns)
     }
 }
 
+// What is there; EAGAIN if another session has taken it since it was seen: a read would wait, and
+// no deadline would end that.
+static int take_input(uint8_t *bytes, size_t room, size_t *length)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    ssize_t got = -1;
+    int error = EAGAIN;
+
+    pthread_mutex_lock(&lock);
+    if (poll(&input, 1, 0) > 0) {
+        got = read(STDIN_FILENO, bytes, room);
+        error = got < 0 ? errno : 0;
+    }
+    pthread_mutex_unlock(&lock);
+    *length = got > 0 ? (size_t)got : 0;
+    return error;
+}
+
 static int read_input(struct session *session, const struct file_request *request, uint8_t *bytes,
                       size_t *length)
 {
     size_t room = request->values[0] < *length ? (size_t)request->values[0] : *length;
-    ssize_t got = 0;
+    uint64_t now = channel_now();
+    uint64_t until = request->values[1] > UINT64_MAX - now ? UINT64_MAX : now + request->values[1];
     int error;
 
     *length = 0;
     if (session->setup.policy->wasi_stdin != POLICY_WASI_STDIN_INHERIT)
         return 0;
-    error = wait_input(session, request->values[1]);
-    if (error != 0 || room == 0)
-        return error;
-    do
-        got = read(STDIN_FILENO, bytes, room);
-    while (got < 0 && errno == EINTR);
-    *length = got > 0 ? (size_t)got : 0;
-    return got < 0 ? errno : 0;
+    do {
+        error = wait_input(session, until);
+        if (error == 0 && room > 0)
+            error = take_input(bytes, room, length);
+    } while ((error == EAGAIN || error == EINTR) && !session_must_stop(session));
+    return error == EAGAIN ? EINTR : error;
 }
 
 // --- requests ------------------------------------------------------------------------------------

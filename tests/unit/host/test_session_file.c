@@ -2,11 +2,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sandbox/file_request.h"
@@ -468,6 +471,70 @@ static void cancelling_ends_waiting_for_input(void **state)
     pthread_join(thread, NULL);
 }
 
+static atomic_bool is_slow;
+
+// In place of the C library's: by the time that the caller looks, others have seen the same.
+int poll(struct pollfd *descriptors, nfds_t count, int timeout_ms)
+{
+    const struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * (long)MS};
+    int ready = ppoll(descriptors, count, timeout_ms < 0 ? NULL : &timeout, NULL);
+
+    if (ready > 0 && atomic_load(&is_slow) && descriptors->fd == STDIN_FILENO && timeout_ms > 0)
+        usleep(50 * 1000);
+    return ready;
+}
+
+static void taker(struct channel *channel)
+{
+    close(input[1]);
+    begin_call(channel);
+    NEED(read_input(100, UINT64_MAX) != ETIMEDOUT);
+    end_call();
+}
+
+static atomic_uint still_waiting;
+
+static void *take_one(void *fixture)
+{
+    int32_t line = -1;
+    bool done = fixture_call(fixture, "run() -> i32", &line);
+
+    atomic_fetch_sub(&still_waiting, 1);
+    return done ? fixture : NULL;
+}
+
+// Whoever finds nothing any more waits on, and with the deadline.
+static void of_two_that_wait_for_input_one_gets_it_and_the_other_keeps_its_deadline(void **state)
+{
+    struct fixture *fixtures[2] = {*state};
+    pthread_t threads[2];
+    void *done[2];
+    unsigned waiting;
+    void *second;
+
+    atomic_store(&still_waiting, 2);
+    atomic_store(&is_slow, true);
+    assert_int_equal(fixture_setup(&second), 0);
+    fixtures[1] = second;
+    for (int i = 0; i < 2; i++) {
+        fixtures[i]->policy.limits.time_ms = DEADLINE_MS;
+        load(fixtures[i], taker);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_one, fixtures[i]), 0);
+    usleep(DEADLINE_MS / 2 * 1000);
+    assert_int_equal(write(input[1], "x", 1), 1);
+    usleep(LATE_MS / 2 * 1000);
+    waiting = atomic_load(&still_waiting);
+    close_input();
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], &done[i]);
+    assert_int_equal((done[0] != NULL) + (done[1] != NULL), 1);
+    atomic_store(&is_slow, false);
+    assert_int_equal(waiting, 0);
+    fixture_teardown(&second);
+}
+
 #define TEST(name_)       cmocka_unit_test_setup_teardown(name_, set_up, tear_down)
 #define INPUT_TEST(name_) cmocka_unit_test_setup_teardown(name_, set_up_input, tear_down_input)
 
@@ -484,6 +551,7 @@ int main(void)
         INPUT_TEST(input_is_waited_for_and_ends),
         INPUT_TEST(the_deadline_ends_waiting_for_input),
         INPUT_TEST(cancelling_ends_waiting_for_input),
+        INPUT_TEST(of_two_that_wait_for_input_one_gets_it_and_the_other_keeps_its_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
