@@ -48,21 +48,25 @@ static bool ask(struct session *session, const struct file_request *request)
                               request->path_length + request->other_path_length);
 }
 
-// Whatever is not an answer to what was asked is the host's mistake, and the end.
+// Whatever is not an answer to what was asked is the host's mistake, and the end. That there is no
+// memory for its bytes is not: what is left of limits.engine may be that little.
 static bool take(struct session *session, const struct session_message *received,
                  struct file_answer *answer, uint8_t *bytes, size_t *length, int *descriptor)
 {
     if (received->message.kind != MESSAGE_FILE_RESULT ||
-        !file_answer_take(&received->message, answer) || received->lost ||
-        received->length > *length) {
+        !file_answer_take(&received->message, answer) || received->length > *length) {
         session->over = true;
         return false;
     }
     *length = received->length;
-    if (*length > 0)
-        memcpy(bytes, received->bytes, *length);
     if (answer->has_descriptor)
         *descriptor = receive_descriptor();
+    if (received->lost) {
+        answer->error = ENOMEM;
+        *length = 0;
+    }
+    if (*length > 0)
+        memcpy(bytes, received->bytes, *length);
     return true;
 }
 

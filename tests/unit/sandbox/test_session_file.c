@@ -190,6 +190,24 @@ static void anything_but_an_answer_ends_the_session(void **state)
     assert_int_equal(pair.worker.sent, 1);
 }
 
+// A guest may have used up what limits.engine leaves; the host has done nothing wrong then.
+static void an_answer_that_there_is_no_memory_for_is_an_error(void **state)
+{
+    const struct file_answer sent = {.handle = FILE_NO_HANDLE};
+    struct message message;
+
+    (void)state;
+    request = (struct file_request){.operation = FILE_LIST, .values = {0, ROOM}};
+    session.scratch_max = 100;
+    file_answer_put(&sent, &message);
+    message.words[0] = 101;
+    exchange(&message);
+    assert_true(answered && !session.over);
+    assert_int_equal(answer.error, ENOMEM);
+    assert_int_equal(answer.handle, FILE_NO_HANDLE);
+    assert_int_equal(length, 0);
+}
+
 // --- descriptors ---------------------------------------------------------------------------------
 
 static void send_descriptor(int sent)
@@ -275,6 +293,7 @@ int main(void)
         TEST(paths_that_are_too_long_are_not_asked_about),
         TEST(answers_that_are_none_end_the_session),
         TEST(anything_but_an_answer_ends_the_session),
+        TEST(an_answer_that_there_is_no_memory_for_is_an_error),
         TEST(a_descriptor_is_taken_where_one_is_announced),
         TEST(a_descriptor_that_did_not_arrive_is_none),
     };
