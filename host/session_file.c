@@ -121,7 +121,9 @@ static int read_input(struct session *session, const struct file_request *reques
         if (error == 0 && room > 0)
             error = take_input(bytes, room, length);
     } while ((error == EAGAIN || error == EINTR) && !session_must_stop(session));
-    return error == EAGAIN ? EINTR : error;
+    if (error == EAGAIN) // not now, and the call is to end
+        return EINTR;
+    return error == ETIMEDOUT ? EAGAIN : error;
 }
 
 // --- requests ------------------------------------------------------------------------------------

@@ -32,8 +32,7 @@ static const struct {
     int64_t result;
 } harmless[] = {
     // There is no descriptor 0.
-    {SYS_read, -EBADF},      {SYS_readv, -EBADF},     {SYS_pread64, -EBADF},
-    {SYS_preadv, -EBADF},    {SYS_pwrite64, -EBADF},  {SYS_pwritev, -EBADF},
+    {SYS_readv, -EBADF},     {SYS_preadv, -EBADF},    {SYS_pwritev, -EBADF},
     {SYS_lseek, -EBADF},     {SYS_fstat, -EBADF},     {SYS_ftruncate, -EBADF},
     {SYS_fallocate, -EBADF}, {SYS_fadvise64, -EBADF}, {SYS_fsync, -EBADF},
     {SYS_fdatasync, -EBADF}, {SYS_mprotect, 0}, // of nothing
