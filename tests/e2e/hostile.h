@@ -21,6 +21,7 @@ enum hostile_place {
     HOSTILE_READY,        // LOADED is sent
     HOSTILE_RUNNING,      // a call is received
     HOSTILE_OUTPUT,       // output is sent in it
+    HOSTILE_ASKING,       // a file is asked for in it
     HOSTILE_IMPORT,       // it has called a host function
     HOSTILE_NESTED,       // and that has called back
     HOSTILE_RETURNED,     // a call has been answered properly
@@ -42,6 +43,8 @@ enum hostile_act {
     HOSTILE_LORIS,   // a legal message every so many ms; for ever
     HOSTILE_TOGGLE,  // both flags of sleepers up and down, as fast as can be
     HOSTILE_WAKE,    // the same with wake-up calls for bells that did not ring
+    HOSTILE_ASK,     // asks for files at random, most of it legal
+    HOSTILE_FLOOD,   // has files opened for ever; takes only the first `number` of them
     HOSTILE_HONEST,  // plays by the rules for ever
     HOSTILE_ACTS
 };
@@ -71,7 +74,7 @@ struct hostile_order {
     uint32_t act;
     uint32_t imports;
     uint64_t seed;
-    uint64_t number; // LORIS: ms between messages
+    uint64_t number; // LORIS: ms between messages; FLOOD: files that are taken
     // FORGE and LATE: sequence and depth are added to the right ones, the others are as they are.
     struct message_slot slot;
     uint8_t frame[HOSTILE_FRAME_MAX]; // in the arena, if `frame_length` is not 0

@@ -9,10 +9,13 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/file_request.h"
 #include "sandbox/report.h"
 #include "sandbox/session.h"
 #include "sandbox/wasm/trap.h"
@@ -62,7 +65,7 @@ static void sleep_ms(uint64_t ms)
 
 // --- playing by the rules ------------------------------------------------------------------------
 
-static void send(enum message_kind kind, uint32_t count, const uint64_t *words)
+static void say(enum message_kind kind, uint32_t count, const uint64_t *words)
 {
     struct message message = {.kind = kind, .count = count};
 
@@ -214,6 +217,96 @@ static _Noreturn void wander(void)
     make_noise();
 }
 
+// What the host may have sent; nothing is done with it.
+static int take_descriptor(void)
+{
+    uint8_t control[CMSG_SPACE(sizeof(int))];
+    uint8_t byte;
+    struct iovec part = {&byte, sizeof byte};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control,
+                            .msg_controllen = sizeof control};
+    int descriptor = -1;
+
+    if (recvmsg(START_SLOT_SOCKET, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) >= 0 &&
+        CMSG_FIRSTHDR(&header) != NULL)
+        memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof descriptor);
+    return descriptor;
+}
+
+// Whether the host has answered; there is a descriptor or none.
+static bool ask(const struct file_request *request, bool *has_descriptor)
+{
+    struct file_answer answer = {.has_descriptor = false};
+    struct message message;
+
+    file_request_put(request, &message);
+    if (!channel_arena_write(&channel, 0, request->path, request->path_length) ||
+        !channel_arena_write(&channel, request->path_length, request->other_path,
+                             request->other_path_length) ||
+        channel_send(&channel, &message) != CHANNEL_OK ||
+        channel_receive(&channel, &message, CHANNEL_FOREVER) != CHANNEL_OK ||
+        message.kind != MESSAGE_FILE_RESULT || !file_answer_take(&message, &answer))
+        return false;
+    *has_descriptor = answer.has_descriptor;
+    return true;
+}
+
+static void choose_path(const uint8_t **path, size_t *length)
+{
+    static const char *const paths[] = {"",       "a",    "b",      "a/b",         "a/",
+                                        "b/../a", ".",    "..",     "/",           "\xff",
+                                        "c",      "a/./", "../out", "a/../../out", "/tmp"};
+    const char *chosen = paths[next_random() % (sizeof paths / sizeof paths[0])];
+
+    *path = (const uint8_t *)chosen;
+    *length = strlen(chosen);
+}
+
+// Now and then with something that is not the operation's.
+static _Noreturn void ask_at_random(void)
+{
+    bool has_descriptor;
+
+    for (;;) {
+        bool wild = next_random() % 256 == 0;
+        struct file_request request = {
+            .operation = (enum file_operation)(next_random() % FILE_OPERATION_COUNT),
+            .handle = next_random() % 16 == 0 ? (uint32_t)next_near() : next_random() % 8,
+            .other_handle = next_random() % 8,
+            .values = {next_near(), next_near()},
+        };
+        uint32_t paths = file_operation_paths(request.operation);
+
+        if (request.operation == FILE_OPEN || wild)
+            request.flags = next_random() % (FILE_SYNC << 1);
+        if (paths >= 1 || wild)
+            choose_path(&request.path, &request.path_length);
+        if (paths == 2 || wild)
+            choose_path(&request.other_path, &request.other_path_length);
+        if (!ask(&request, &has_descriptor))
+            make_noise();
+        if (has_descriptor && next_random() % 64 != 0)
+            close(take_descriptor());
+    }
+}
+
+static _Noreturn void flood(void)
+{
+    const struct file_request request = {.operation = FILE_OPEN,
+                                         .flags = FILE_READ | FILE_WRITE | FILE_CREATE,
+                                         .path = (const uint8_t *)"a",
+                                         .path_length = 1};
+    bool has_descriptor;
+
+    for (uint64_t count = 0;; count++) {
+        need(ask(&request, &has_descriptor), "an answer was expected");
+        if (count < order.number)
+            take_descriptor();
+    }
+}
+
 // A result that is right, whose words are then right and wrong in turn.
 static _Noreturn void flip(void)
 {
@@ -223,7 +316,7 @@ static _Noreturn void flip(void)
     uint64_t length = put_frame(1, words);
     uint64_t head = arena[0];
 
-    send(MESSAGE_CALL_RESULT, 1, &length);
+    say(MESSAGE_CALL_RESULT, 1, &length);
     for (;;) {
         uint64_t wrong = next_near();
 
@@ -264,7 +357,7 @@ static _Noreturn void dawdle(void)
 {
     for (;;) {
         sleep_ms(order.number);
-        send(MESSAGE_OUTPUT, 2, (const uint64_t[]){1, STDOUT_FILENO});
+        say(MESSAGE_OUTPUT, 2, (const uint64_t[]){1, STDOUT_FILENO});
         receive();
     }
 }
@@ -317,6 +410,10 @@ static void act(void)
         toggle(false);
     case HOSTILE_WAKE:
         toggle(true);
+    case HOSTILE_ASK:
+        ask_at_random();
+    case HOSTILE_FLOOD:
+        flood();
     case HOSTILE_HONEST:
         return;
     case HOSTILE_SILENCE:
@@ -341,26 +438,26 @@ static void send_report(void)
 
     for (; length - at > MESSAGE_ARENA_SIZE; at += MESSAGE_ARENA_SIZE) {
         need(channel_arena_write(&channel, 0, report + at, MESSAGE_ARENA_SIZE), "part");
-        send(MESSAGE_PART, 1, (const uint64_t[]){MESSAGE_ARENA_SIZE});
+        say(MESSAGE_PART, 1, (const uint64_t[]){MESSAGE_ARENA_SIZE});
         reach(HOSTILE_PART);
         need(receive() == MESSAGE_TAKEN, "TAKEN was expected");
     }
     need(channel_arena_write(&channel, 0, report + at, length - at), "report");
-    send(MESSAGE_MODULE_REPORT, 3, (const uint64_t[]){length - at, order.imports, 2});
+    say(MESSAGE_MODULE_REPORT, 3, (const uint64_t[]){length - at, order.imports, 2});
 }
 
 static void receive_link(void)
 {
     while (receive() == MESSAGE_PART) {
         reach(HOSTILE_LINK_PART);
-        send(MESSAGE_TAKEN, 1, (const uint64_t[]){MESSAGE_ARENA_SIZE});
+        say(MESSAGE_TAKEN, 1, (const uint64_t[]){MESSAGE_ARENA_SIZE});
     }
 }
 
 static void load(void)
 {
     reach(HOSTILE_CREATED);
-    send(MESSAGE_CONFINED, 1, (const uint64_t[]){MESSAGE_PROTOCOL});
+    say(MESSAGE_CONFINED, 1, (const uint64_t[]){MESSAGE_PROTOCOL});
     reach(HOSTILE_CONFINED);
     need(receive() == MESSAGE_START, "START was expected");
     reach(HOSTILE_LOADING);
@@ -369,11 +466,11 @@ static void load(void)
     receive_link();
     reach(HOSTILE_STARTING);
     if (order.place == HOSTILE_START_IMPORT) {
-        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), HOSTILE_IMPORT_PAUSE});
+        say(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), HOSTILE_IMPORT_PAUSE});
         reach(HOSTILE_START_IMPORT);
         need(receive() == MESSAGE_HOST_CALL_RESULT, "a result was expected");
     }
-    send(MESSAGE_LOADED, 0, NULL);
+    say(MESSAGE_LOADED, 0, NULL);
     reach(HOSTILE_READY);
 }
 
@@ -382,17 +479,22 @@ static void call_host(void)
     const uint64_t depth[1] = {1};
 
     if (order.place == HOSTILE_OUTPUT) {
-        send(MESSAGE_OUTPUT, 2, (const uint64_t[]){8, STDOUT_FILENO});
+        say(MESSAGE_OUTPUT, 2, (const uint64_t[]){8, STDOUT_FILENO});
         reach(HOSTILE_OUTPUT);
         receive();
     }
+    if (order.place == HOSTILE_ASKING) {
+        say(MESSAGE_FILE, 8, (const uint64_t[]){0, FILE_LIST, 0, 0, 0, 0, MESSAGE_ARENA_SIZE, 0});
+        reach(HOSTILE_ASKING);
+        receive();
+    }
     if (order.place == HOSTILE_IMPORT) {
-        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), HOSTILE_IMPORT_PAUSE});
+        say(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(0, NULL), HOSTILE_IMPORT_PAUSE});
         reach(HOSTILE_IMPORT);
         receive();
     }
     if (order.place == HOSTILE_NESTED && channel.session.depth == 1) {
-        send(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(1, depth), HOSTILE_IMPORT_AGAIN});
+        say(MESSAGE_HOST_CALL, 2, (const uint64_t[]){put_frame(1, depth), HOSTILE_IMPORT_AGAIN});
         need(receive() == MESSAGE_CALL, "a call was expected");
         reach(HOSTILE_NESTED);
     }
@@ -402,7 +504,7 @@ static void answer(void)
 {
     const uint64_t words[1] = {HOSTILE_RESULT};
 
-    send(MESSAGE_CALL_RESULT, 1, (const uint64_t[]){put_frame(1, words)});
+    say(MESSAGE_CALL_RESULT, 1, (const uint64_t[]){put_frame(1, words)});
 }
 
 static _Noreturn void serve(void)

@@ -32,29 +32,23 @@ enum {
     PATIENCE_MS = 2000
 };
 
-#define POLICY                                                                                     \
-    "pinfold: 1\n"                                                                                 \
-    "limits: { time: 200ms, output: 64MiB }\n"                                                     \
-    "wasi: { stdout: capture }\n"                                                                  \
-    "host_functions:\n  - app.again\n  - app.note\n  - app.pause\n"
 #define GOOD_POLICY "pinfold: 1\nhost_functions:\n  - app.again\n  - app.fail\n"
 
 static const char *const place_names[HOSTILE_PLACES] = {
-    "created",      "confined", "loading", "part",   "linking", "link part", "starting",
-    "start import", "ready",    "running", "output", "import",  "nested",    "returned",
+    "created", "confined", "loading", "part",   "linking", "link part", "starting", "start import",
+    "ready",   "running",  "output",  "asking", "import",  "nested",    "returned",
 };
 
 static const struct {
     const char *name;
     enum hostile_act act;
 } acts[] = {
-    {"quiet noise", HOSTILE_QUIET},
-    {"noise", HOSTILE_NOISE},
-    {"control", HOSTILE_CONTROL},
-    {"wander", HOSTILE_WANDER},
+    {"quiet noise", HOSTILE_QUIET}, {"noise", HOSTILE_NOISE},  {"control", HOSTILE_CONTROL},
+    {"wander", HOSTILE_WANDER},     {"requests", HOSTILE_ASK},
 };
 
 static pnf_host *host;
+static const char *policy;
 static uint64_t seed = 88172645463325252u;
 
 static struct {
@@ -84,6 +78,7 @@ static void app_fail(void)
 static void open_host(void)
 {
     host = fixture_open_hostile(app_pause, app_note);
+    policy = fixture_hostile_policy(host);
     pnf_host_function(host, "app.fail()", PNF_NATIVE(app_fail), NULL);
 }
 
@@ -201,8 +196,8 @@ static void attack_once(struct attack *attack)
     pnf_status status;
 
     fixture_watch_late_us();
-    status = pnf_load_bytes(host, "bad", &attack->order, sizeof attack->order, POLICY,
-                            strlen(POLICY), &plugin);
+    status = pnf_load_bytes(host, "bad", &attack->order, sizeof attack->order, policy,
+                            strlen(policy), &plugin);
     expect_in_time(attack, begin_us, status);
     record.attacks++;
     if (status == PNF_OK) {
@@ -276,6 +271,7 @@ ATTACK(in_a_call_of_the_start_function, START_IMPORT)
 ATTACK(while_it_is_idle, READY)
 ATTACK(while_the_plugin_runs, RUNNING)
 ATTACK(while_it_takes_output, OUTPUT)
+ATTACK(while_it_looks_for_a_file, ASKING)
 ATTACK(in_a_host_function, IMPORT)
 ATTACK(in_a_nested_call, NESTED)
 ATTACK(after_a_call, RETURNED)
@@ -348,6 +344,7 @@ int main(void)
         cmocka_unit_test(the_host_survives_random_bytes_while_it_is_idle),
         cmocka_unit_test(the_host_survives_random_bytes_while_the_plugin_runs),
         cmocka_unit_test(the_host_survives_random_bytes_while_it_takes_output),
+        cmocka_unit_test(the_host_survives_random_bytes_while_it_looks_for_a_file),
         cmocka_unit_test(the_host_survives_random_bytes_in_a_host_function),
         cmocka_unit_test(the_host_survives_random_bytes_in_a_nested_call),
         cmocka_unit_test(the_host_survives_random_bytes_after_a_call),

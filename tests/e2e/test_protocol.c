@@ -17,6 +17,7 @@
 #include <cmocka.h>
 #include <pinfold.h>
 
+#include "sandbox/file_request.h"
 #include "sandbox/report.h"
 #include "tests/e2e/fixture.h"
 #include "tests/e2e/hostile.h"
@@ -31,15 +32,10 @@ enum {
     PATIENCE_MS = 2000
 };
 
-#define POLICY                                                                                     \
-    "pinfold: 1\n"                                                                                 \
-    "limits: { time: 200ms, output: 64MiB }\n"                                                     \
-    "wasi: { stdout: capture }\n"                                                                  \
-    "host_functions:\n  - app.again\n  - app.note\n  - app.pause\n"
-
 // --- the host's side -----------------------------------------------------------------------------
 
 static pnf_host *host;
+static const char *policy;
 
 static void app_pause(void)
 {
@@ -100,8 +96,8 @@ static pnf_plugin *load(const struct hostile_order *order, struct outcome *outco
     if (whole.imports == 0)
         whole.imports = HOSTILE_IMPORTS;
     fixture_watch_late_us();
-    *outcome = (struct outcome){.status = pnf_load_bytes(host, "bad", &whole, sizeof whole, POLICY,
-                                                         strlen(POLICY), &plugin)};
+    *outcome = (struct outcome){.status = pnf_load_bytes(host, "bad", &whole, sizeof whole, policy,
+                                                         strlen(policy), &plugin)};
     outcome->took_us = took_since(begin_us);
     outcome->loaded = outcome->status == PNF_OK;
     return plugin;
@@ -339,6 +335,8 @@ static void messages_that_nobody_asked_for_are_violations(void **state)
         {"return in an import", HOSTILE_IMPORT, 0, {0}, 0, &result, ""},
         {"call in a start import", HOSTILE_START_IMPORT, 0, {0}, 0, &host_call, ""},
         {"taken when running", HOSTILE_RUNNING, 0, {0}, 0, &taken, "not legal in this state"},
+        {"taken when asking", HOSTILE_ASKING, 0, {0}, 0, &taken, ""},
+        {"confined when asking", HOSTILE_ASKING, 0, {0}, 0, &confined, ""},
         {"loaded twice", HOSTILE_RUNNING, 0, {0}, 0, &loaded, "not legal in this state"},
         {"confined twice", HOSTILE_LOADING, 0, {0}, 0, &confined, "not legal in this state"},
         {"loaded at first", HOSTILE_CREATED, 0, {0}, 0, &loaded, "not legal in this state"},
@@ -347,6 +345,95 @@ static void messages_that_nobody_asked_for_are_violations(void **state)
 
     (void)state;
     EXPECT_VIOLATIONS(forgeries);
+}
+
+static void requests_for_files_that_are_none_are_violations(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t words[8]; // bytes, operation, handles, flags, values, length of the first path
+        const char *expected;
+    } requests[] = {
+        {"operation", {0, FILE_OPERATION_COUNT}, "files that is none"},
+        {"operation 2^32", {0, UINT64_C(1) << 32 | FILE_LIST}, "files that is none"},
+        {"handle 2^32", {0, FILE_LIST, UINT64_C(1) << 32}, "files that is none"},
+        {"flags", {0, FILE_LIST, 0, 0, FILE_WRITE}, "files that is none"},
+        {"flags -1", {0, FILE_OPEN, 0, 0, UINT64_MAX}, "files that is none"},
+        {"path", {1, FILE_LIST, 0, 0, 0, 0, 0, 1}, "files that is none"},
+        {"second path", {2, FILE_UNLINK, 0, 0, 0, 0, 0, 1}, "files that is none"},
+        {"path too long", {4097, FILE_OPEN, 0, 0, 0, 0, 0, 4097}, "files that is none"},
+        {"path longer than bytes", {1, FILE_OPEN, 0, 0, 0, 0, 0, 2}, "files that is none"},
+        {"path -1", {1, FILE_OPEN, 0, 0, 0, 0, 0, UINT64_MAX}, "files that is none"},
+        {"paths too long", {8193, FILE_RENAME, 0, 0, 0, 0, 0, 4096}, "paths that are too long"},
+        {"arena", {MESSAGE_ARENA_SIZE + 1, FILE_OPEN}, "longer than its arena"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+        for (int place = 0; place < 2; place++) {
+            struct message_slot slot = {.kind = MESSAGE_FILE, .count = 8};
+            const struct forgery forgery = {
+                .name = requests[i].name,
+                .place = place == 0 ? HOSTILE_RUNNING : HOSTILE_STARTING,
+                .slot = &slot,
+                .expected = requests[i].expected,
+            };
+
+            memcpy(slot.words, requests[i].words, sizeof requests[i].words);
+            expect_violation(&forgery);
+        }
+}
+
+// In all states but those in which guest code runs. While the host is about to answer, and then
+// goes on to wait, the second one is late or early, and malformed.
+static void requests_for_files_at_the_wrong_time_are_violations(void **state)
+{
+    static const enum hostile_place places[] = {
+        HOSTILE_CREATED, HOSTILE_CONFINED, HOSTILE_LOADING, HOSTILE_LINKING, HOSTILE_START_IMPORT,
+        HOSTILE_READY,   HOSTILE_OUTPUT,   HOSTILE_ASKING,  HOSTILE_IMPORT,  HOSTILE_RETURNED,
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const struct forgery forgery = {
+            .name = "file",
+            .place = places[i],
+            .slot = SLOT(.kind = MESSAGE_FILE, .count = 8, .words = {0, FILE_OPERATION_COUNT}),
+            .expected = "",
+        };
+
+        expect_violation(&forgery);
+    }
+}
+
+// 29, 22
+static void files_that_a_worker_does_not_take_are_not_opened(void **state)
+{
+    const struct hostile_order none = {.place = HOSTILE_RUNNING, .act = HOSTILE_FLOOD};
+    const struct hostile_order some = {.place = HOSTILE_RUNNING, .act = HOSTILE_FLOOD, .number = 3};
+    int before = fixture_descriptors();
+
+    (void)state;
+    if (!fixture_grants_folder(policy)) {
+        print_message("# policies do not grant folders\n");
+        return;
+    }
+    expect(&none, "none", PNF_VIOLATION, "not taken", DEADLINE_MS + PINFOLD_SLACK_MS);
+    expect(&some, "some", PNF_VIOLATION, "not taken", DEADLINE_MS + PINFOLD_SLACK_MS);
+    assert_int_equal(fixture_descriptors(), before);
+}
+
+// 22, 29: beyond its number of descriptors the kernel throws away what comes, and the handles of
+// the host end as well.
+static void files_that_a_worker_does_not_close_end_at_its_limit(void **state)
+{
+    const struct hostile_order all = {
+        .place = HOSTILE_RUNNING, .act = HOSTILE_FLOOD, .number = UINT64_MAX};
+    int before = fixture_descriptors();
+
+    (void)state;
+    expect(&all, "all", PNF_TIMEOUT, "limits.time", DEADLINE_MS + PINFOLD_SLACK_MS);
+    assert_int_equal(fixture_descriptors(), before);
 }
 
 // 35
@@ -569,6 +656,7 @@ static int begin(void **state)
     fixture_watch_begin();
     choose_processor(1);
     host = fixture_open_hostile(app_pause, app_note);
+    policy = fixture_hostile_policy(host);
     choose_processor(0);
     return 0;
 }
@@ -592,6 +680,10 @@ int main(void)
         cmocka_unit_test(results_out_of_range_are_violations),
         cmocka_unit_test(calls_that_are_not_granted_or_of_another_shape_are_violations),
         cmocka_unit_test(messages_that_nobody_asked_for_are_violations),
+        cmocka_unit_test(requests_for_files_that_are_none_are_violations),
+        cmocka_unit_test(requests_for_files_at_the_wrong_time_are_violations),
+        cmocka_unit_test(files_that_a_worker_does_not_take_are_not_opened),
+        cmocka_unit_test(files_that_a_worker_does_not_close_end_at_its_limit),
         cmocka_unit_test(unknown_kinds_wrong_depths_and_counts_are_violations),
         cmocka_unit_test(an_answer_that_changes_while_it_is_read_is_right_or_a_violation),
         cmocka_unit_test(a_worker_that_never_answers_is_ended_at_the_deadline),
