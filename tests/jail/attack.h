@@ -19,6 +19,7 @@ enum attack_kind {
     ATTACK_SMASH, // writes beyond an array on the stack
     ATTACK_FAULT, // reads from address 0
     ATTACK_TSC,   // reads the time stamp counter
+    ATTACK_FILE,  // as ATTACK_CALL, with a file that the host sends as the first argument
     ATTACK_GROW   // mprotect of arguments[0] bytes that were reserved before lock-down
 };
 

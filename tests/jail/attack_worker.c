@@ -65,6 +65,29 @@ static long attack_call(const struct attack *attack)
     return raw(attack->number, arguments);
 }
 
+// The call is about the file that comes by the socket.
+static long attack_file(const struct attack *attack)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } rights;
+    uint8_t byte = 0;
+    struct iovec part = {&byte, sizeof byte};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = rights.bytes,
+                            .msg_controllen = sizeof rights.bytes};
+    struct attack with_file = *attack;
+    int descriptor = -1;
+
+    if (recvmsg(START_SLOT_SOCKET, &header, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&header))
+        return -ENOMSG;
+    memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof descriptor);
+    with_file.arguments[0] = (uint64_t)descriptor;
+    return attack_call(&with_file);
+}
+
 static long attack_call_32(const struct attack *attack)
 {
 #if defined(__x86_64__)
@@ -182,6 +205,8 @@ static long perform(const struct attack *attack, struct attack_report *report)
         return crash((enum attack_kind)attack->kind);
     case ATTACK_TSC:
         return read_tsc();
+    case ATTACK_FILE:
+        return attack_file(attack);
     case ATTACK_GROW:
         return mprotect(reservation, attack->arguments[0], PROT_READ | PROT_WRITE) == 0 ? 0
                                                                                         : -errno;

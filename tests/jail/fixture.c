@@ -91,31 +91,62 @@ struct start_options fixture_options(const struct attack *attack)
     return options;
 }
 
-void fixture_start(const struct fixture *fixture, struct launcher_client *client, int filter,
-                   const struct start_options *options, struct launcher_worker *worker,
-                   uint8_t **control)
+// With files, the first three are taken, as for a plugin that has been granted some.
+static void start(const struct fixture *fixture, struct launcher_client *client, int filter,
+                  const struct start_options *options, struct launcher_worker *worker,
+                  uint8_t **control, bool with_files)
 {
     struct error error = {.code = ERROR_NONE};
-    struct launcher_start start = {.options = *options, .filter = filter};
+    struct launcher_start message = {.options = *options, .filter = filter};
     bool started;
 
     for (int slot = 0; slot < START_SLOT_COUNT; slot++)
-        start.slots[slot] = -1;
-    start.slots[START_SLOT_MODULE] = fixture->module;
-    start.control = fixture_control(control);
-    started = launcher_client_start(client, &start, worker, &error);
-    close(start.control);
+        message.slots[slot] = with_files && slot <= START_SLOT_STDERR ? fixture->module : -1;
+    message.slots[START_SLOT_MODULE] = fixture->module;
+    message.control = fixture_control(control);
+    started = launcher_client_start(client, &message, worker, &error);
+    close(message.control);
     if (!started)
         fail_msg("%s", error.message);
 }
 
-struct outcome fixture_run(struct fixture *fixture, int filter, const struct start_options *options)
+void fixture_start(const struct fixture *fixture, struct launcher_client *client, int filter,
+                   const struct start_options *options, struct launcher_worker *worker,
+                   uint8_t **control)
+{
+    start(fixture, client, filter, options, worker, control, false);
+}
+
+static void send_file(int socket, int file)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                           .cmsg_level = SOL_SOCKET,
+                           .cmsg_type = SCM_RIGHTS}};
+    uint8_t byte = 0;
+    struct iovec part = {&byte, sizeof byte};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = rights.bytes,
+                            .msg_controllen = sizeof rights.bytes};
+
+    memcpy(CMSG_DATA(&rights.header), &file, sizeof file);
+    assert_int_equal(sendmsg(socket, &header, MSG_NOSIGNAL), 1);
+}
+
+// `file` is sent unless it is -1.
+static struct outcome run(struct fixture *fixture, int filter, const struct start_options *options,
+                          int file)
 {
     struct launcher_worker worker;
     struct outcome outcome;
     uint8_t *control;
 
-    fixture_start(fixture, &fixture->client, filter, options, &worker, &control);
+    start(fixture, &fixture->client, filter, options, &worker, &control, file >= 0);
+    if (file >= 0)
+        send_file(worker.socket, file);
     if (!launcher_client_wait(&fixture->client, &worker, FIXTURE_TIMEOUT_MS))
         fail_msg("the worker does not end");
     outcome.end = worker.ended;
@@ -125,6 +156,19 @@ struct outcome fixture_run(struct fixture *fixture, int filter, const struct sta
     launcher_client_release(&fixture->client, &worker);
     munmap(control, FIXTURE_CONTROL_BYTES);
     return outcome;
+}
+
+struct outcome fixture_run(struct fixture *fixture, int filter, const struct start_options *options)
+{
+    return run(fixture, filter, options, -1);
+}
+
+struct outcome fixture_attack_file(struct fixture *fixture, int filter, const struct attack *attack,
+                                   int file)
+{
+    struct start_options options = fixture_options(attack);
+
+    return run(fixture, filter, &options, file);
 }
 
 struct outcome fixture_attack(struct fixture *fixture, const struct attack *attack)

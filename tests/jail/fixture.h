@@ -58,6 +58,10 @@ struct outcome fixture_run(struct fixture *fixture, int filter,
 struct outcome fixture_attack(struct fixture *fixture, const struct attack *attack);
 struct outcome fixture_attack_unfiltered(struct fixture *fixture, const struct attack *attack);
 
+// The same with any filter, for ATTACK_FILE: the worker is sent `file`.
+struct outcome fixture_attack_file(struct fixture *fixture, int filter, const struct attack *attack,
+                                   int file);
+
 // Fails the test unless the attack was ended by the filter.
 void fixture_expect_killed(const struct outcome *outcome, const char *what);
 
