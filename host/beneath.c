@@ -388,9 +388,9 @@ int beneath_find(const struct beneath *beneath, const char *path, size_t length,
 static int open_by_kernel(const struct beneath *beneath, const char *path, size_t length, int flags,
                           mode_t mode, bool follow)
 {
-    struct open_how how = {.flags = (uint64_t)(opening_flags(flags) | (follow ? 0 : O_NOFOLLOW)),
-                           .mode = (flags & O_CREAT) != 0 ? mode : 0,
-                           .resolve = resolution(beneath)};
+    uint32_t own = (uint32_t)(opening_flags(flags) | (follow ? 0 : O_NOFOLLOW));
+    struct open_how how = {
+        .flags = own, .mode = (flags & O_CREAT) != 0 ? mode : 0, .resolve = resolution(beneath)};
     char text[BENEATH_PATH_MAX];
 
     memcpy(text, path, length);
