@@ -214,6 +214,7 @@ static int walk_to(struct walk *walk, struct beneath_place *place)
         if (error != 0)
             break;
     }
+    place->must_be_directory = false; // it is one
     place->name[0] = '\0';
     return error;
 }
@@ -266,7 +267,7 @@ static bool is_link(int file)
 static int open_by_walking(const struct beneath *beneath, const char *path, size_t length,
                            int flags, mode_t mode, bool follow)
 {
-    struct beneath_place place;
+    struct beneath_place place = {.folder = -1};
     struct walk walk;
     int result = begin(&walk, beneath, path, length);
 

@@ -208,6 +208,15 @@ static void a_slash_at_the_end_wants_a_folder_and_follows_nothing_more(void **st
     close(folder);
 }
 
+static void no_file_is_created_where_the_path_ends_with_a_slash(void **state)
+{
+    (void)state;
+    assert_refused("new/", O_WRONLY | O_CREAT, true, EISDIR);
+    assert_refused("a/", O_RDONLY | O_CREAT, true, EISDIR);
+    assert_refused("dangling/", O_WRONLY | O_CREAT, true, EISDIR);
+    run("test ! -e in/new");
+}
+
 static void paths_that_are_none_are_refused(void **state)
 {
     static char longest[BENEATH_PATH_MAX + 1];
@@ -321,6 +330,7 @@ int main(void)
         TEST(what_is_created_is_never_meant_to_be_a_folder),
         TEST(o_excl_means_something_with_o_creat_only),
         TEST(a_slash_at_the_end_wants_a_folder_and_follows_nothing_more),
+        TEST(no_file_is_created_where_the_path_ends_with_a_slash),
         TEST(paths_that_are_none_are_refused),
         TEST(a_fifo_does_not_wait),
         TEST(the_folder_of_the_last_component_is_found),
