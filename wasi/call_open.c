@@ -45,7 +45,8 @@ static enum wasi_errno check_flags(const struct opening *opening)
 }
 
 // Programs ask for every right there is and live with fewer. One that asks to read or to write
-// means it, and is told now rather than at its first attempt.
+// means it, and is told now rather than at its first attempt. One that asks only to read is not to
+// fail because the file may not be written, or is a directory.
 static enum wasi_errno take_rights(struct opening *opening, const struct descriptor *parent,
                                    const union slot *rights)
 {
@@ -53,6 +54,8 @@ static enum wasi_errno take_rights(struct opening *opening, const struct descrip
 
     opening->rights = rights[0].u64 & parent->inheriting;
     opening->inheriting = rights[1].u64 & parent->inheriting;
+    if ((rights[0].u64 & meant) == RIGHT_FD_READ)
+        opening->rights &= ~(uint64_t)RIGHTS_WRITING;
     return (rights[0].u64 & ~opening->rights & meant) != 0 ? WASI_NOTCAPABLE : WASI_SUCCESS;
 }
 

@@ -59,7 +59,8 @@ static void rights_choose_between_reading_and_writing(void **state)
         {RIGHT_FD_READ, FILE_READ},
         {RIGHT_FD_WRITE, FILE_WRITE},
         {RIGHT_FD_ALLOCATE, FILE_WRITE},
-        {RIGHT_FD_READ | RIGHT_FD_FILESTAT_SET_SIZE, FILE_READ | FILE_WRITE},
+        {RIGHT_FD_FILESTAT_SET_SIZE, FILE_WRITE},
+        {RIGHT_FD_READ | RIGHT_FD_WRITE, FILE_READ | FILE_WRITE},
         {UINT64_MAX, FILE_READ | FILE_WRITE},
     };
 
@@ -167,6 +168,22 @@ static void a_grant_for_reading_gives_fewer_rights_than_asked_for(void **state)
     assert_int_equal(rights, RIGHTS_FILE & ~RIGHTS_CHANGING);
 }
 
+// Go asks for the right to change the size when it opens a file for reading.
+static void who_asks_only_to_read_gets_no_right_that_needs_a_file_open_for_writing(void **state)
+{
+    uint64_t rights;
+    uint64_t inheriting;
+
+    (void)state;
+    play_file(make_file(""), 7);
+    assert_int_equal(open_with(WRITABLE, 0, RIGHTS_FILE & ~(uint64_t)RIGHT_FD_WRITE, 0),
+                     WASI_SUCCESS);
+    assert_int_equal(last_asked(FILE_OPEN)->request.flags, FILE_READ);
+    rights_of(word_at(RESULT), &rights, &inheriting);
+    assert_int_equal(rights, RIGHTS_FILE & ~(uint64_t)(RIGHT_FD_WRITE | RIGHT_FD_ALLOCATE |
+                                                       RIGHT_FD_FILESTAT_SET_SIZE));
+}
+
 static void creating_and_truncating_need_rights_of_the_directory(void **state)
 {
     (void)state;
@@ -272,6 +289,7 @@ int main(void)
         DIRECTORY_TEST(a_directory_has_directories_rights_and_hands_on_what_it_may),
         DIRECTORY_TEST(a_grant_for_reading_refuses_whatever_writes),
         DIRECTORY_TEST(a_grant_for_reading_gives_fewer_rights_than_asked_for),
+        DIRECTORY_TEST(who_asks_only_to_read_gets_no_right_that_needs_a_file_open_for_writing),
         DIRECTORY_TEST(creating_and_truncating_need_rights_of_the_directory),
         DIRECTORY_TEST(only_a_directory_is_opened_beneath),
         DIRECTORY_TEST(pointers_are_checked_before_anything_is_opened),
