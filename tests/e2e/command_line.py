@@ -156,6 +156,11 @@ def a_deadline_holds_while_nobody_reads_the_output():
     assert done.returncode == 122 and time.monotonic() - begin < SECONDS / 2, done
 
 
+def a_file_that_is_only_read_can_be_synchronized():
+    write("read", "only")
+    expect(run("--dir", f"{FOLDER}::/d", COMMAND, "sync", "/d/read"), 0, "synchronized\n")
+
+
 def captured_and_logged_output_is_shown():
     policy = write("capture.yaml", "pinfold: 1\nwasi: { stdout: capture }\n")
     expect(run("--policy", policy, COMMAND, "print"), 0, "0: command\n1: print\n", "")

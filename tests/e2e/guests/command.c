@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A WASI command that does what its first argument says.
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,17 @@ static int look_at_clock_and_random(void)
     return 0;
 }
 
+// A file that is only read is there to be written to disk like any other.
+static int synchronize(const char *path)
+{
+    int file = open(path, O_RDONLY);
+
+    if (file < 0 || fsync(file) != 0)
+        return 3;
+    puts("synchronized");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -83,6 +95,8 @@ int main(int argc, char **argv)
         return look_at_clock_and_random();
     if (strcmp(what, "error") == 0)
         return fprintf(stderr, "to stderr\n") < 0;
+    if (strcmp(what, "sync") == 0 && argc > 2)
+        return synchronize(argv[2]);
     if (strcmp(what, "open") == 0)
         return fopen("/etc/passwd", "r") == NULL;
     return 2;
