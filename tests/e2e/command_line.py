@@ -29,19 +29,19 @@ class Skip(Exception):
     """Why a test cannot be made here."""
 
 
-def pinfold(*arguments, environment=None):
-    """Runs it with no input; (status, stdout, stderr)."""
-    done = subprocess.run([PINFOLD, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+def pinfold(*arguments, environment=None, stdin=subprocess.DEVNULL):
+    """Runs it; (status, stdout, stderr)."""
+    done = subprocess.run([PINFOLD, *arguments], stdin=stdin, capture_output=True,
                           timeout=SECONDS, check=False,
                           env={**os.environ, "PINFOLD_LIBEXEC": WORKERS, **(environment or {})})
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-def run(*arguments, environment=None):
+def run(*arguments, environment=None, stdin=subprocess.DEVNULL):
     """pinfold run of the guest in command.c, which needs wasi-libc."""
     if not os.path.exists(COMMAND):
         raise Skip("no wasi-libc")
-    return pinfold("run", *arguments, environment=environment)
+    return pinfold("run", *arguments, environment=environment, stdin=stdin)
 
 
 def expect(got, status, stdout=None, stderr=()):
@@ -154,6 +154,19 @@ def a_deadline_holds_while_nobody_reads_the_output():
     os.close(reader)
     os.close(writer)
     assert done.returncode == 122 and time.monotonic() - begin < SECONDS / 2, done
+
+
+def input_that_is_not_there_yet_is_no_error():
+    reader, writer = os.pipe()
+    try:
+        expect(run(COMMAND, "input", stdin=reader), 0, "0 ready, -1 read, none yet\n")
+        os.write(writer, b"x")
+        expect(run(COMMAND, "input", stdin=reader), 0, "1 ready, 1 read\n")
+    finally:
+        os.close(writer)
+    expect(run(COMMAND, "input", stdin=reader), 0, "1 ready, 0 read\n")
+    os.close(reader)
+    expect(run(COMMAND, "input"), 0, "1 ready, 0 read\n")
 
 
 def a_file_that_is_only_read_can_be_synchronized():

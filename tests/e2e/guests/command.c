@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A WASI command that does what its first argument says.
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +75,23 @@ static int synchronize(const char *path)
     return 0;
 }
 
+// Whether there is input: by poll(), for a moment, and by reading without
+// waiting.
+static int look_for_input(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    int ready = poll(&input, 1, 20);
+    char byte;
+    ssize_t length;
+
+    if (fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) != 0)
+        return 3;
+    length = read(STDIN_FILENO, &byte, sizeof byte);
+    printf("%d ready, %zd read%s\n", ready, length,
+           length < 0 && errno == EAGAIN ? ", none yet" : "");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -97,6 +116,8 @@ int main(int argc, char **argv)
         return fprintf(stderr, "to stderr\n") < 0;
     if (strcmp(what, "sync") == 0 && argc > 2)
         return synchronize(argv[2]);
+    if (strcmp(what, "input") == 0)
+        return look_for_input();
     if (strcmp(what, "open") == 0)
         return fopen("/etc/passwd", "r") == NULL;
     return 2;
