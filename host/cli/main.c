@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // pinfold: finds the command.
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/cli/cli.h"
 
@@ -72,11 +74,24 @@ static int dispatch(const struct cli_command *command, int argc, char **argv)
     return status;
 }
 
+// What is closed would be the number of the next thing that is opened: a guest's standard input
+// could be a socket of ours. It stays what can neither be read nor written.
+static bool fill_standard_descriptors(void)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) < 0 &&
+            open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY) != i)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     const struct cli_command *command = find(name);
 
+    if (!fill_standard_descriptors())
+        return cli_exit_status(PNF_SYSTEM);
     if (command)
         return dispatch(command, argc - 1, argv + 1);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {

@@ -169,6 +169,15 @@ def input_that_is_not_there_yet_is_no_error():
     expect(run(COMMAND, "input"), 0, "1 ready, 0 read\n")
 
 
+def input_that_is_closed_is_nothing_of_the_hosts():
+    if not os.path.exists(COMMAND):
+        raise Skip("no wasi-libc")
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", PINFOLD, "run", COMMAND, "input"],
+                          capture_output=True, timeout=SECONDS, check=False,
+                          env={**os.environ, "PINFOLD_LIBEXEC": WORKERS})
+    assert done.stdout == b"1 ready, -1 read, closed\n", done
+
+
 def a_file_that_is_only_read_can_be_synchronized():
     write("read", "only")
     expect(run("--dir", f"{FOLDER}::/d", COMMAND, "sync", "/d/read"), 0, "synchronized\n")

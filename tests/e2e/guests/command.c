@@ -88,7 +88,10 @@ static int look_for_input(void)
         return 3;
     length = read(STDIN_FILENO, &byte, sizeof byte);
     printf("%d ready, %zd read%s\n", ready, length,
-           length < 0 && errno == EAGAIN ? ", none yet" : "");
+           length >= 0       ? ""
+           : errno == EAGAIN ? ", none yet"
+           : errno == EBADF  ? ", closed"
+                             : ", error");
     return 0;
 }
 
