@@ -44,6 +44,8 @@ struct attack {
 
 enum {
     ATTACK_CONTROL_SHIFT = 8,
+    ATTACK_VECTOR = 1024, // offset in the page with `text`: a struct iovec of the text, or, if
+                          // there is none, of as many bytes as it may have
     ATTACK_EXIT_WENT_ON = 99,   // a call was made after the one that failed
     ATTACK_RECORD_OFFSET = 1024 // of the record in control memory
 };

@@ -53,8 +53,11 @@ static const uint8_t *control;
 static long attack_call(const struct attack *attack)
 {
     uint64_t arguments[6];
+    size_t length = strnlen(attack->text, sizeof attack->text);
+    struct iovec vector = {page, length > 0 ? length : sizeof attack->text};
 
     memcpy(page, attack->text, sizeof attack->text);
+    memcpy(page + ATTACK_VECTOR, &vector, sizeof vector);
     for (unsigned at = 0; at < 6; at++) {
         arguments[at] = attack->arguments[at];
         if ((attack->pointers >> at & 1) != 0)
