@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "sandbox/base/utf8.h"
@@ -372,16 +374,37 @@ static int find_by_kernel(const struct beneath *beneath, const char *path, size_
     return opened < 0 ? (int)opened : 0;
 }
 
+// Takes what was opened, and gives it back unless it is on a file system through which the host
+// and other processes are reached. Whoever mounts one below a grant did not mean that.
+static int keep_ordinary(int opened)
+{
+    struct statfs system;
+    int error;
+
+    if (opened < 0)
+        return opened;
+    error = fstatfs(opened, &system) != 0 ? -errno : 0;
+    if (error == 0 && (system.f_type == PROC_SUPER_MAGIC || system.f_type == SYSFS_MAGIC))
+        error = -EXDEV;
+    if (error == 0)
+        return opened;
+    close(opened);
+    return error;
+}
+
 int beneath_find(const struct beneath *beneath, const char *path, size_t length,
                  struct beneath_place *place)
 {
     int error = check_path(path, length);
 
     *place = (struct beneath_place){.folder = -1};
+    if (error == 0)
+        error = beneath->use_openat2 ? find_by_kernel(beneath, path, length, place)
+                                     : find_by_walking(beneath, path, length, place);
     if (error != 0)
         return error;
-    return beneath->use_openat2 ? find_by_kernel(beneath, path, length, place)
-                                : find_by_walking(beneath, path, length, place);
+    place->folder = keep_ordinary(place->folder);
+    return place->folder < 0 ? place->folder : 0;
 }
 
 // The slashes at the end are not the kernel's to see: with them it follows a link in the last
@@ -424,6 +447,7 @@ int beneath_open(const struct beneath *beneath, const char *path, size_t length,
         return error;
     if ((flags & O_CREAT) == 0)
         flags &= ~O_EXCL; // claims a block device
-    return beneath->use_openat2 ? open_by_kernel(beneath, path, length, flags, mode, follow)
-                                : open_by_walking(beneath, path, length, flags, mode, follow);
+    return keep_ordinary(beneath->use_openat2
+                             ? open_by_kernel(beneath, path, length, flags, mode, follow)
+                             : open_by_walking(beneath, path, length, flags, mode, follow));
 }

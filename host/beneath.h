@@ -7,7 +7,8 @@
 // opening, the file itself.
 //
 // Functions return 0 or a descriptor, or an errno as a negative number. -EXDEV means: the path
-// leads outside; the same for absolute paths and links.
+// leads outside; the same for absolute paths and links, and for mounts of proc and sysfs, which are
+// outside wherever they are.
 #pragma once
 
 #include <limits.h>

@@ -119,7 +119,7 @@ static const char dirs[] =
     "- Never granted: `/`; what is at or below `/proc`, `/sys` and `/dev`, and other mounts of "
     "proc "
     "and\n"
-    "  sysfs.\n"
+    "  sysfs, which are outside of a directory that they are in as well.\n"
     "- Not granted for writing: a directory that has, at whatever depth, the policy's file, the "
     "programs\n"
     "  `pinfold-launcher` and `pinfold-worker`, or a symbolic link that leads to them. It may be "

@@ -208,6 +208,22 @@ static void a_slash_at_the_end_wants_a_folder_and_follows_nothing_more(void **st
     close(folder);
 }
 
+static void proc_and_sysfs_are_outside_wherever_they_are_mounted(void **state)
+{
+    struct beneath_place place;
+    struct beneath all;
+
+    (void)state;
+    assert_int_equal(beneath_open_root(&all, "/", true, false), 0);
+    all.use_openat2 = use_openat2;
+    assert_int_equal(beneath_open(&all, "proc/self/mem", 13, O_RDWR, 0, true), -EXDEV);
+    assert_int_equal(beneath_open(&all, "proc", 4, O_RDONLY, 0, true), -EXDEV);
+    assert_int_equal(beneath_open(&all, "proc/self/exe", 13, O_PATH, 0, false), -EXDEV);
+    assert_int_equal(beneath_open(&all, "sys/kernel", 10, O_RDONLY, 0, true), -EXDEV);
+    assert_int_equal(beneath_find(&all, "proc/self/exe", 13, &place), -EXDEV);
+    beneath_close(&all);
+}
+
 static void no_file_is_created_where_the_path_ends_with_a_slash(void **state)
 {
     (void)state;
@@ -330,6 +346,7 @@ int main(void)
         TEST(what_is_created_is_never_meant_to_be_a_folder),
         TEST(o_excl_means_something_with_o_creat_only),
         TEST(a_slash_at_the_end_wants_a_folder_and_follows_nothing_more),
+        TEST(proc_and_sysfs_are_outside_wherever_they_are_mounted),
         TEST(no_file_is_created_where_the_path_ends_with_a_slash),
         TEST(paths_that_are_none_are_refused),
         TEST(a_fifo_does_not_wait),
