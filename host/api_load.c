@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "host/api.h"
 #include "host/filter.h"
@@ -131,12 +132,15 @@ static uint64_t add_saturating(uint64_t left, uint64_t right)
 static void allow_files(const struct policy *policy, const struct module *module,
                         struct launcher_start *start)
 {
+    struct rlimit own;
+
     start->slots[START_SLOT_STDIN] = module->fd;
     start->slots[START_SLOT_STDOUT] = module->fd;
     start->slots[START_SLOT_STDERR] = module->fd;
     start->options.descriptors_max = START_SLOT_COUNT + (uint32_t)policy->limits.open_files;
-    if (may_write(policy))
-        start->options.file_bytes_max = UINT64_MAX; // RLIM_INFINITY: as large as the disk
+    // As large as the application's own: a limit that it has cannot be raised again.
+    if (may_write(policy) && getrlimit(RLIMIT_FSIZE, &own) == 0)
+        start->options.file_bytes_max = own.rlim_cur;
 }
 
 static bool start_worker(pnf_plugin *plugin, const struct module *module, struct error_text *error)

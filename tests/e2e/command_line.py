@@ -6,6 +6,7 @@ Guests and broken workers are those that the build made for test_e2e.c.
 """
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -167,6 +168,20 @@ def input_that_is_not_there_yet_is_no_error():
     expect(run(COMMAND, "input", stdin=reader), 0, "1 ready, 0 read\n")
     os.close(reader)
     expect(run(COMMAND, "input"), 0, "1 ready, 0 read\n")
+
+
+def files_of_a_plugin_are_no_larger_than_the_applications_own():
+    if not os.path.exists(COMMAND):
+        raise Skip("no wasi-libc")
+    folder = tempfile.mkdtemp(dir=FOLDER)
+    command = [PINFOLD, "run", "--dir", f"{folder}::/d:write", COMMAND, "extend", "/d/file"]
+    for limit, answer in ((1 << 30, b"File too large\n"), (1 << 34, b"extended\n")):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=SECONDS, check=False,
+                              env={**os.environ, "PINFOLD_LIBEXEC": WORKERS},
+                              preexec_fn=lambda limits=(limit, limit): resource.setrlimit(
+                                  resource.RLIMIT_FSIZE, limits))
+        assert done.stdout == answer, done
 
 
 def input_that_is_closed_is_nothing_of_the_hosts():

@@ -75,6 +75,17 @@ static int synchronize(const char *path)
     return 0;
 }
 
+// A file of 4 GiB, all of it a hole.
+static int extend(const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT, 0666);
+
+    if (file < 0)
+        return 3;
+    puts(ftruncate(file, (off_t)1 << 32) == 0 ? "extended" : strerror(errno));
+    return 0;
+}
+
 // Whether there is input: by poll(), for a moment, and by reading without
 // waiting.
 static int look_for_input(void)
@@ -119,6 +130,8 @@ int main(int argc, char **argv)
         return fprintf(stderr, "to stderr\n") < 0;
     if (strcmp(what, "sync") == 0 && argc > 2)
         return synchronize(argv[2]);
+    if (strcmp(what, "extend") == 0 && argc > 2)
+        return extend(argv[2]);
     if (strcmp(what, "input") == 0)
         return look_for_input();
     if (strcmp(what, "open") == 0)
