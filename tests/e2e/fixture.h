@@ -39,12 +39,9 @@ pnf_host *fixture_open_host(const char *libexec);
 // of the plugin that calls; app.pause and app.note(text) are the test's.
 pnf_host *fixture_open_hostile(void (*pause)(void), void (*note)(const char *text, size_t length));
 
-// The policy of plugins with such a worker: 200 ms, and a folder of the test's to write in. Without
-// the folder where policies cannot grant one.
+// The policy of plugins with such a worker: 200 ms, and a folder of the test's to write in. One has
+// been loaded with it, so that what a host keeps for others is there.
 const char *fixture_hostile_policy(pnf_host *host);
-
-// Whether a policy has a folder in it.
-bool fixture_grants_folder(const char *policy);
 
 // All bytes of a file, and how many.
 const uint8_t *fixture_read(const char *path, size_t *size);

@@ -414,10 +414,6 @@ static void files_that_a_worker_does_not_take_are_not_opened(void **state)
     int before = fixture_descriptors();
 
     (void)state;
-    if (!fixture_grants_folder(policy)) {
-        print_message("# policies do not grant folders\n");
-        return;
-    }
     expect(&none, "none", PNF_VIOLATION, "not taken", DEADLINE_MS + PINFOLD_SLACK_MS);
     expect(&some, "some", PNF_VIOLATION, "not taken", DEADLINE_MS + PINFOLD_SLACK_MS);
     assert_int_equal(fixture_descriptors(), before);
