@@ -90,14 +90,6 @@ static void name_plugin(pnf_plugin *plugin, const pnf_source *source)
         plugin->policy.name = (struct policy_string){0, 0}; // no room: it stays without
 }
 
-static bool may_write(const struct policy *policy)
-{
-    for (uint32_t i = 0; i < policy->dir_count; i++)
-        if (policy->dirs[i].access == POLICY_WASI_DIRS_ACCESS_WRITE)
-            return true;
-    return false;
-}
-
 // The filter for a policy's grants; made once for each kind.
 static bool find_filter(pnf_host *host, const struct policy *policy, int *filter,
                         struct error_text *error)
@@ -106,7 +98,7 @@ static bool find_filter(pnf_host *host, const struct policy *policy, int *filter
         .clock = policy->wasi_clock != POLICY_WASI_CLOCK_NONE,
         .random = policy->wasi_random != POLICY_WASI_RANDOM_NONE,
         .files = policy->dir_count > 0,
-        .files_write = may_write(policy),
+        .files_write = policy_may_write(policy),
     };
     int *cached = &host->filters[(options.clock ? 1 : 0) + (options.random ? 2 : 0) +
                                  (options.files ? 4 : 0) + (options.files_write ? 8 : 0)];
@@ -139,7 +131,7 @@ static void allow_files(const struct policy *policy, const struct module *module
     start->slots[START_SLOT_STDERR] = module->fd;
     start->options.descriptors_max = START_SLOT_COUNT + (uint32_t)policy->limits.open_files;
     // As large as the application's own: a limit that it has cannot be raised again.
-    if (may_write(policy) && getrlimit(RLIMIT_FSIZE, &own) == 0)
+    if (policy_may_write(policy) && getrlimit(RLIMIT_FSIZE, &own) == 0)
         start->options.file_bytes_max = own.rlim_cur;
 }
 

@@ -62,9 +62,9 @@ static int open_root(const char *path)
     return opened >= 0 ? opened : -errno;
 }
 
-int beneath_open_root(struct beneath *beneath, const char *path, bool follow, bool one_device)
+int beneath_open_root(struct beneath *beneath, const char *path, bool follow)
 {
-    *beneath = (struct beneath){.follow = follow, .one_device = one_device};
+    *beneath = (struct beneath){.follow = follow};
     beneath->root = open_root(path);
     if (beneath->root < 0)
         return beneath->root;
@@ -87,7 +87,6 @@ struct walk {
     const struct beneath *beneath;
     int folders[BENEATH_DEPTH_MAX];
     size_t depth; // of folders that are ours; 0: at the root
-    dev_t device;
     unsigned links;
     char rest[TEXT_MAX]; // what is still to be walked
 };
@@ -105,7 +104,6 @@ static void finish(struct walk *walk)
 
 static int enter(struct walk *walk, const char *name)
 {
-    struct stat status;
     int folder;
 
     if (walk->depth >= BENEATH_DEPTH_MAX)
@@ -113,11 +111,6 @@ static int enter(struct walk *walk, const char *name)
     folder = openat(here(walk), name, FOLDER);
     if (folder < 0)
         return -errno;
-    if (walk->beneath->one_device &&
-        (fstat(folder, &status) != 0 || status.st_dev != walk->device)) {
-        close(folder);
-        return -EXDEV;
-    }
     walk->folders[walk->depth++] = folder;
     return 0;
 }
@@ -221,19 +214,13 @@ static int walk_to(struct walk *walk, struct beneath_place *place)
     return error;
 }
 
-static int begin(struct walk *walk, const struct beneath *beneath, const char *path, size_t length)
+static void begin(struct walk *walk, const struct beneath *beneath, const char *path, size_t length)
 {
-    struct stat status;
-
     walk->beneath = beneath;
     walk->depth = 0;
     walk->links = 0;
     memcpy(walk->rest, path, length);
     walk->rest[length] = '\0';
-    if (beneath->one_device && fstat(beneath->root, &status) != 0)
-        return -errno;
-    walk->device = beneath->one_device ? status.st_dev : 0;
-    return 0;
 }
 
 // A descriptor of one's own for the folder where the walk is.
@@ -248,10 +235,10 @@ static int find_by_walking(const struct beneath *beneath, const char *path, size
                            struct beneath_place *place)
 {
     struct walk walk;
-    int result = begin(&walk, beneath, path, length);
+    int result;
 
-    if (result == 0)
-        result = walk_to(&walk, place);
+    begin(&walk, beneath, path, length);
+    result = walk_to(&walk, place);
     if (result == 0)
         place->folder = result = keep_here(&walk);
     finish(&walk);
@@ -271,8 +258,9 @@ static int open_by_walking(const struct beneath *beneath, const char *path, size
 {
     struct beneath_place place = {.folder = -1};
     struct walk walk;
-    int result = begin(&walk, beneath, path, length);
+    int result = 0;
 
+    begin(&walk, beneath, path, length);
     while (result == 0) {
         int own = opening_flags(flags) | O_NOFOLLOW;
 
@@ -326,8 +314,7 @@ static int check_path(const char *path, size_t length)
 static uint64_t resolution(const struct beneath *beneath)
 {
     return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
-           (beneath->follow ? 0 : (uint64_t)RESOLVE_NO_SYMLINKS) |
-           (beneath->one_device ? (uint64_t)RESOLVE_NO_XDEV : 0);
+           (beneath->follow ? 0 : (uint64_t)RESOLVE_NO_SYMLINKS);
 }
 
 // Splits off the last component; what is in front is closed by NUL in `folder`, "." if nothing is.

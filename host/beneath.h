@@ -28,12 +28,11 @@ struct beneath {
     int root;         // O_PATH
     bool use_openat2; // the kernel has it and lets us
     bool follow;      // links inside the grant
-    bool one_device;  // mount points below are outside
 };
 
 // Opens the directory. `path` is the host's own, without symbolic links: ELOOP or ENOTDIR if it is
 // or, with openat2, leads through one. Errors: errno. On failure there is nothing to close.
-int beneath_open_root(struct beneath *beneath, const char *path, bool follow, bool one_device);
+int beneath_open_root(struct beneath *beneath, const char *path, bool follow);
 void beneath_close(struct beneath *beneath);
 
 // Where a path ends: a folder, and a name in it that is neither "." nor "..", or "" for the folder

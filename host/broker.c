@@ -42,8 +42,7 @@ bool broker_open(struct broker *broker, const struct policy *policy, struct erro
         const struct policy_dir *dir = &policy->dirs[i];
         struct broker_entry *entry = &broker->entries[i];
         bool follow = dir->links == POLICY_WASI_DIRS_LINKS_FOLLOW;
-        int result =
-            beneath_open_root(&entry->place, policy_text(policy, dir->host), follow, false);
+        int result = beneath_open_root(&entry->place, policy_text(policy, dir->host), follow);
 
         if (result != 0) {
             broker_close(broker);

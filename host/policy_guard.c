@@ -115,15 +115,6 @@ static bool check_folder(const struct policy *policy, const char *folder, const 
     return true;
 }
 
-static bool has_writable(const struct policy *policy)
-{
-    for (uint32_t i = 0; i < policy->dir_count; i++) {
-        if (policy->dirs[i].access != POLICY_WASI_DIRS_ACCESS_READ)
-            return true;
-    }
-    return false;
-}
-
 bool policy_guard(const struct policy *policy, const char *path, const char *what,
                   struct policy_error *error)
 {
@@ -132,7 +123,7 @@ bool policy_guard(const struct policy *policy, const char *path, const char *wha
     size_t length;
     bool entered;
 
-    if (!has_writable(policy))
+    if (!policy_may_write(policy))
         return true;
     entered = begin(&walk, path);
     while (entered && next_name(&walk, name, &length)) {

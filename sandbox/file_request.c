@@ -10,9 +10,8 @@ enum {
 static const struct {
     uint32_t paths;
     uint32_t flags;
-    const char *words;
 } operations[FILE_OPERATION_COUNT] = {
-#define FILE_OPERATION(NAME_, PATHS_, FLAGS_, meaning_) {PATHS_, FLAGS_, meaning_},
+#define FILE_OPERATION(NAME_, PATHS_, FLAGS_) {PATHS_, FLAGS_},
 #include "sandbox/file_request.def"
 #undef FILE_OPERATION
 };
@@ -23,11 +22,6 @@ _Static_assert(2 * FILE_PATH_MAX <= MESSAGE_ARENA_SIZE, "two paths fit into an a
 uint32_t file_operation_paths(enum file_operation operation)
 {
     return operations[operation].paths;
-}
-
-const char *file_operation_words(enum file_operation operation)
-{
-    return operations[operation].words;
 }
 
 void file_request_put(const struct file_request *request, struct message *message)

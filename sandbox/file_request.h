@@ -29,7 +29,7 @@ enum {
 #define FILE_NO_HANDLE UINT32_MAX
 
 enum file_operation {
-#define FILE_OPERATION(NAME_, PATHS_, FLAGS_, meaning_) FILE_##NAME_,
+#define FILE_OPERATION(NAME_, PATHS_, FLAGS_) FILE_##NAME_,
 #include "sandbox/file_request.def"
 #undef FILE_OPERATION
     FILE_OPERATION_COUNT
@@ -114,6 +114,5 @@ MUST_CHECK bool file_request_take(const struct message *message, const uint8_t *
                                   size_t length, struct file_request *request);
 MUST_CHECK bool file_answer_take(const struct message *message, struct file_answer *answer);
 
-// How many paths come with an operation, and what it does, in words.
+// How many paths come with an operation.
 uint32_t file_operation_paths(enum file_operation operation);
-const char *file_operation_words(enum file_operation operation);

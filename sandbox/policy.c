@@ -398,3 +398,11 @@ uint64_t policy_engine_bytes(const struct policy *policy, uint64_t module_bytes)
         return policy_key_info(POLICY_KEY_LIMITS_ENGINE)->most;
     return bytes;
 }
+
+bool policy_may_write(const struct policy *policy)
+{
+    for (uint32_t i = 0; i < policy->dir_count; i++)
+        if (policy->dirs[i].access == POLICY_WASI_DIRS_ACCESS_WRITE)
+            return true;
+    return false;
+}

@@ -147,6 +147,9 @@ uint32_t policy_find_function(const struct policy *policy, const char *name, siz
 uint32_t policy_find_variable(const struct policy *policy, const char *name, size_t length);
 uint32_t policy_find_dir(const struct policy *policy, const char *name, size_t length);
 
+// Whether any directory is granted for writing.
+bool policy_may_write(const struct policy *policy);
+
 // limits.engine for a module of that many bytes: as given, or by default 16 MiB and six times the
 // module.
 uint64_t policy_engine_bytes(const struct policy *policy, uint64_t module_bytes);

@@ -374,6 +374,15 @@ static enum outcome free_memory(struct export_call *call)
 
 // --- the call ------------------------------------------------------------------------------------
 
+// Fuel is for a call of the application's and all that happens in it, and so is what a trap in it
+// may have come from.
+static void begin_outermost(struct session *session)
+{
+    if (session->policy.limits.fuel != POLICY_NONE)
+        engine_set_fuel(session->engine, session->policy.limits.fuel);
+    engine_store(session->engine)->memory_budget.refused = false;
+}
+
 static enum outcome run(struct export_call *call, const struct session_message *message,
                         struct session_frame *frame)
 {
@@ -381,9 +390,8 @@ static enum outcome run(struct export_call *call, const struct session_message *
     enum outcome outcome;
     enum outcome freed;
 
-    // Fuel is for a call of the application's and all that happens in it.
-    if (session->policy.limits.fuel != POLICY_NONE && session->channel->session.depth == 1)
-        engine_set_fuel(session->engine, session->policy.limits.fuel);
+    if (session->channel->session.depth == 1)
+        begin_outermost(session);
     outcome = put_arguments(call);
     // The guest has its copy.
     arena_release(&session->scratch, message->mark);

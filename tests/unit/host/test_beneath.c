@@ -47,7 +47,7 @@ static int begin(void **state)
         " && ln -s /proc/self/root in/magic && ln -s a/../../secret in/dots"
         " && ln -s .. in/parent && ln -s folder/b in/chain && mkfifo in/fifo");
     snprintf(path, sizeof path, "%s/in", base);
-    if (beneath_open_root(&grant, path, true, false) != 0)
+    if (beneath_open_root(&grant, path, true) != 0)
         return -1;
     if (use_openat2 && !grant.use_openat2)
         return -1;
@@ -214,7 +214,7 @@ static void proc_and_sysfs_are_outside_wherever_they_are_mounted(void **state)
     struct beneath all;
 
     (void)state;
-    assert_int_equal(beneath_open_root(&all, "/", true, false), 0);
+    assert_int_equal(beneath_open_root(&all, "/", true), 0);
     all.use_openat2 = use_openat2;
     assert_int_equal(beneath_open(&all, "proc/self/mem", 13, O_RDWR, 0, true), -EXDEV);
     assert_int_equal(beneath_open(&all, "proc", 4, O_RDONLY, 0, true), -EXDEV);

@@ -11,7 +11,7 @@ static const struct {
     uint32_t paths;
     uint32_t flags;
 } operations[FILE_OPERATION_COUNT] = {
-#define FILE_OPERATION(NAME_, PATHS_, FLAGS_, meaning_) {PATHS_, FLAGS_},
+#define FILE_OPERATION(NAME_, PATHS_, FLAGS_) {PATHS_, FLAGS_},
 #include "sandbox/file_request.def"
 #undef FILE_OPERATION
 };
@@ -87,7 +87,6 @@ static void the_table_is_what_the_functions_say(void **state)
     for (int operation = 0; operation < FILE_OPERATION_COUNT; operation++) {
         assert_int_equal(file_operation_paths((enum file_operation)operation),
                          operations[operation].paths);
-        assert_true(strlen(file_operation_words((enum file_operation)operation)) > 0);
     }
 }
 

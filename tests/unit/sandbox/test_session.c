@@ -403,6 +403,25 @@ static void traps_tell_their_place_and_the_session_goes_on(void **state)
     shut_down();
 }
 
+static void a_trap_tells_of_memory_that_was_refused_in_the_same_call(void **state)
+{
+    (void)state;
+    policy.limits.memory_bytes = 128 * 1024;
+    build_memory(1, 100);
+    build_exported("grow", "i:i", CODE(LOCAL_GET, 0, MEMORY_GROW, 0));
+    build_exported("crash", "i:", CODE(LOCAL_GET, 0, MEMORY_GROW, 0, UNREACHABLE));
+    LOAD(NULL);
+    SEND_CALL("crash(pages: i32)", WORD(1));
+    assert_int_equal(expect(MESSAGE_TRAP).words[5], 0);
+    SEND_CALL("grow(pages: i32) -> i32", WORD(9));
+    expect_result();
+    SEND_CALL("crash(pages: i32)", WORD(0));
+    assert_int_equal(expect(MESSAGE_TRAP).words[5], 0);
+    SEND_CALL("crash(pages: i32)", WORD(9));
+    assert_int_equal(expect(MESSAGE_TRAP).words[5], 1);
+    shut_down();
+}
+
 static void fuel_is_for_each_call(void **state)
 {
     (void)state;
@@ -705,6 +724,7 @@ int main(void)
         T(an_allocator_that_answers_nonsense_is_a_trap),
         T(out_parameters_come_back_and_are_freed),
         T(traps_tell_their_place_and_the_session_goes_on),
+        T(a_trap_tells_of_memory_that_was_refused_in_the_same_call),
         T(fuel_is_for_each_call),
         T(a_host_function_gets_scalars_and_answers),
         T(a_host_function_gets_and_returns_texts),
