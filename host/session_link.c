@@ -76,6 +76,30 @@ static void note_denial(struct findings *findings, const char *name)
          policy_denial(findings->session->setup.policy, &attempt, text, sizeof text));
 }
 
+// More memories than the policy allows in one module.
+static void note_memories(struct findings *findings, uint32_t count)
+{
+    struct error_text *error = findings->error;
+    char what[64];
+    char grant[16];
+    char text[POLICY_DENIAL_SIZE];
+    struct policy_attempt attempt = {
+        .what = what,
+        .key = POLICY_KEY_LIMITS_MEMORIES,
+        .grant = grant,
+        .guest = "did not start",
+    };
+
+    snprintf(what, sizeof what, "have %u linear memories", count);
+    snprintf(grant, sizeof grant, "%u", count);
+    if (findings->count == 0) {
+        snprintf(error->capability, sizeof error->capability, "limits.memories");
+        snprintf(error->hint, sizeof error->hint, "limits: { memories: %u }", count);
+    }
+    note(findings, PNF_LIMIT,
+         policy_denial(findings->session->setup.policy, &attempt, text, sizeof text));
+}
+
 static void note_import(struct findings *findings, const struct report_item *item,
                         const char *problem)
 {
@@ -234,6 +258,8 @@ bool session_link(struct session *session, uint8_t *link, size_t size, size_t *u
         if (item.part == REPORT_IMPORT)
             link_import(&findings, &item, &writer);
     match_exports(&findings);
+    if (reader.head.counts[REPORT_MEMORY] > session->setup.policy->limits.memories)
+        note_memories(&findings, reader.head.counts[REPORT_MEMORY]);
     *used = writer.length;
     return findings.count == 0;
 }

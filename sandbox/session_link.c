@@ -90,10 +90,6 @@ static bool load(struct session *session, const struct session_message *start, s
     if (!create_engine(session, (size_t)size, error) ||
         !engine_load(session->engine, session->module_bytes, (size_t)size, &session->module, error))
         return false;
-    if (session->module->memory_count > session->policy.limits.memories)
-        return error_set(error, ERROR_LIMIT_COUNT, 0, "%u memories; the policy allows %llu",
-                         session->module->memory_count,
-                         (unsigned long long)session->policy.limits.memories);
     return check_abi(session->module, error) && session_report(session, error);
 }
 
@@ -201,6 +197,17 @@ static bool define_imports(struct session *session, const struct session_message
     return true;
 }
 
+// The host has refused already what it could see to be too many.
+static bool check_memories(const struct session *session, struct error *error)
+{
+    uint32_t count = session->module->memory_count;
+    uint64_t most = session->policy.limits.memories;
+
+    return count <= most ||
+           error_set(error, ERROR_LIMIT_COUNT, 0, "%u linear memories; limits.memories is %llu",
+                     count, (unsigned long long)most);
+}
+
 static enum outcome instantiate_module(struct session *session, const struct session_message *link,
                                        struct trap *trap, struct error *error)
 {
@@ -213,7 +220,8 @@ static enum outcome instantiate_module(struct session *session, const struct ses
         error_set(error, ERROR_LIMIT_MEMORY, 0, "for imports");
         return OUTCOME_ERROR;
     }
-    if (!session_whole(link, error) || !define_imports(session, link, error))
+    if (!session_whole(link, error) || !check_memories(session, error) ||
+        !define_imports(session, link, error))
         return OUTCOME_ERROR;
     return engine_instantiate(session->engine, session->module, &session->instance, trap, error);
 }

@@ -222,7 +222,7 @@ static bool check_access(struct compiler *c, const struct opcode_info *info)
 static enum form_place find_address(struct compiler *c, struct operand *address,
                                     struct access *access)
 {
-    access->checked = c->options->checked_memory;
+    access->checked = c->instruction.index != 0 || !c->memory0_guarded;
     access->offset = c->instruction.bits;
     if (address->place == OPERAND_CONSTANT) {
         uint64_t sum = access->offset + address->value;

@@ -186,17 +186,16 @@ static bool import_table(struct decoder *decoder, struct reader *reader)
 static bool import_memory(struct decoder *decoder, struct reader *reader)
 {
     struct module *module = decoder->module;
-    uint64_t offset = reader_offset(reader);
-    struct memorytype *memories =
-        decode_push(decoder, reader, module->memories, module->memory_count, sizeof *memories);
+    struct memorytype *memories;
 
+    if (module->memory_count == LIMIT_MEMORIES)
+        return reader_fail(reader, ERROR_LIMIT_COUNT, "memories: at most %u", LIMIT_MEMORIES);
+    memories =
+        decode_push(decoder, reader, module->memories, module->memory_count, sizeof *memories);
     if (memories == NULL)
         return false;
     module->memories = memories;
-    if (!read_limits(reader, &memories[module->memory_count++].limits))
-        return false;
-    return module->memory_count == 1 ||
-           feature_refuse(reader, offset, FEATURE_MULTI_MEMORY, "import");
+    return read_limits(reader, &memories[module->memory_count++].limits);
 }
 
 static bool import_global(struct decoder *decoder, struct reader *reader)
@@ -317,7 +316,6 @@ bool decode_tables(struct decoder *decoder, struct reader *reader)
 bool decode_memories(struct decoder *decoder, struct reader *reader)
 {
     struct module *module = decoder->module;
-    uint64_t offset = reader_offset(reader);
     uint32_t imported = module->memory_count;
     uint32_t count;
 
@@ -329,8 +327,6 @@ bool decode_memories(struct decoder *decoder, struct reader *reader)
         if (!read_limits(reader, &module->memories[imported + i].limits))
             return false;
     module->memory_count += count;
-    if (module->memory_count > 1)
-        return feature_refuse(reader, offset, FEATURE_MULTI_MEMORY, "memory section");
     return !reader->failed;
 }
 

@@ -46,8 +46,7 @@ bool memory_init(struct memory *memory, const struct memorytype *type, bool guar
     uint64_t minimum = limits->minimum;
 
     *memory = (struct memory){.type = *type, .budget = budget};
-    // No guard area is wide enough for 64-bit addresses.
-    memory->guarded = guarded && !limits->address64;
+    memory->guarded = guarded && memorytype_is_guardable(type);
     memory->maximum_pages = limits->address64 ? PAGES_MAX_64 : PAGES_MAX_32;
     if (limits->has_maximum)
         memory->maximum_pages = smaller(memory->maximum_pages, limits->maximum);

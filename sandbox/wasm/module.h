@@ -34,6 +34,12 @@ struct memorytype {
     struct limits limits;
 };
 
+/* Can guard pages stand for the check of an access? No guard area is wide enough for 64 bits. */
+static inline bool memorytype_is_guardable(const struct memorytype *type)
+{
+    return !type->limits.address64;
+}
+
 struct globaltype {
     valtype type;
     bool is_mutable;

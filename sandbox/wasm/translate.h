@@ -94,6 +94,7 @@ struct compiler {
     const struct compile_options *options;
     struct type_names names;
     struct instruction instruction; // the current one
+    bool memory0_guarded;           // guard pages serve memory 0, and it alone
     bool constant;                  // compiling a constant expression
     uint32_t globals_visible;       // constant expressions: globals that may be read
 

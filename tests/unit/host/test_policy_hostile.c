@@ -583,7 +583,7 @@ static void what_asks_for_a_missing_feature_is_refused(void **state)
 {
     static const struct refusal refusals[] = {
         {START "require: [namespaces]\n", 2, 1, "unknown key"},
-        {START "limits: { memories: 2 }\n", 2, 21, "not supported yet"},
+        {START "limits: { memories: 101 }\n", 2, 21, "from 1 to 100"},
         {START "limits: { open_files: 1024 }\n", 2, 23, "from 1 to 64"},
         {START "wasi: { clock: virtual }\n", 2, 16, "not supported yet"},
         {START "wasi: { random: seeded }\n", 2, 17, "not supported yet"},

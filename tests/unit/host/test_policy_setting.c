@@ -120,7 +120,6 @@ static void keys_that_are_unknown_unsupported_or_only_for_files_are_refused(void
     assert_refused(NULL, "1s", "unknown key");
     assert_refused("limits.time", NULL, "no value");
     assert_refused("wasi.clock", "virtual", "not supported yet");
-    assert_refused("limits.memories", "2", "not supported yet");
     assert_refused("wasi.dirs[].host", "/usr", "only be given in a policy file");
     assert_refused("wasi.dirs[].access", "read", "only be given in a policy file");
     assert_refused("limits", "1", "only be given in a policy file");

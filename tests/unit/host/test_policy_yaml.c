@@ -30,7 +30,7 @@ static const char whole[] =
     "  output: 2MiB\n"
     "  open_files: 20\n"
     "  engine: 64MiB\n"
-    "  memories: 1\n"
+    "  memories: 4\n"
     "wasi:\n"
     "  args: [--lang, en, \"\", 5, NO]\n"
     "  env: { LANG: en_GB.UTF-8, EMPTY: \"\" }\n"
@@ -120,7 +120,7 @@ static void every_key_arrives_in_the_policy(void **state)
     assert_int_equal(policy.limits.output_bytes, 2 << 20);
     assert_int_equal(policy.limits.open_files, 20);
     assert_int_equal(policy.limits.engine_bytes, 64 << 20);
-    assert_int_equal(policy.limits.memories, 1);
+    assert_int_equal(policy.limits.memories, 4);
     assert_int_equal(policy.wasi_stdin, POLICY_WASI_STDIN_INHERIT);
     assert_int_equal(policy.wasi_stdout, POLICY_WASI_STDOUT_CAPTURE);
     assert_int_equal(policy.wasi_clock, POLICY_WASI_CLOCK_COARSE);
@@ -365,7 +365,6 @@ static void names_of_host_functions_are_exact(void **state)
 static void what_is_not_supported_yet_is_refused_and_never_ignored(void **state)
 {
     static const struct refusal refusals[] = {
-        {"pinfold: 1\nlimits: { memories: 4 }\n", 2, 21, "not supported yet"},
         {"pinfold: 1\nwasi: { clock: virtual }\n", 2, 16, "not supported yet"},
         {"pinfold: 1\nwasi: { random: seeded }\n", 2, 17, "not supported yet"},
         {"pinfold: 1\nhost_functions: [{ name: a.b, calls: 1000/s }]\n", 2, 38,

@@ -292,6 +292,33 @@ static void session_refuses_imports_that_are_no_functions(void **state)
     expect_load_failure(*state, memory_importer, PNF_UNLINKABLE, "is not a function");
 }
 
+static void rememberer(struct channel *channel)
+{
+    struct report_head head = {.counts = {[REPORT_MEMORY] = 3}};
+    struct report_item item = {.part = REPORT_MEMORY, .kind = REPORT_KIND_MEMORY, .first = 1};
+    uint8_t bytes[512];
+    struct report_writer writer = {.bytes = bytes, .size = sizeof bytes};
+    struct message message;
+
+    worker_confine(channel);
+    report_put_head(&writer, &head);
+    for (int i = 0; i < 3; i++)
+        report_put_item(&writer, &item);
+    if (channel_arena_write(channel, 0, bytes, writer.length))
+        worker_send(channel, MESSAGE_MODULE_REPORT, 3, (const uint64_t[]){writer.length, 0, 0});
+    worker_receive(channel, MESSAGE_SHUTDOWN, &message);
+}
+
+static void session_refuses_more_memories_than_granted_with_the_line_that_would(void **state)
+{
+    struct fixture *fixture = *state;
+
+    expect_load_failure(fixture, rememberer, PNF_LIMIT, "add `memories: 3` under limits");
+    assert_non_null(strstr(fixture->error.text, "limits.memories is 1 by default"));
+    assert_string_equal(fixture->error.capability, "limits.memories");
+    assert_string_equal(fixture->error.hint, "limits: { memories: 3 }");
+}
+
 static void refuser(struct channel *channel)
 {
     static const char text[] = "unexpected end";
@@ -674,6 +701,7 @@ int main(void)
         TEST(session_lists_everything_denied_or_missing_before_anything_runs),
         TEST(session_refuses_an_import_of_another_type),
         TEST(session_refuses_imports_that_are_no_functions),
+        TEST(session_refuses_more_memories_than_granted_with_the_line_that_would),
         TEST(session_hands_on_what_is_wrong_with_a_module),
         TEST(session_reports_a_trap_and_refuses_what_comes_after),
         TEST(session_reports_an_exit_with_its_status),

@@ -100,9 +100,6 @@ static void every_number_out_of_bounds_is_refused_by_its_path(void **state)
 static void what_is_not_supported_yet_is_refused(void **state)
 {
     (void)state;
-    policy.limits.memories = 2;
-    assert_refused("limits.memories");
-    policy_init(&policy);
     policy.wasi_clock = POLICY_WASI_CLOCK_VIRTUAL;
     assert_refused("wasi.clock");
 }

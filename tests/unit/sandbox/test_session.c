@@ -120,6 +120,29 @@ static void imports_that_are_absent_or_of_another_type_are_errors(void **state)
     join_session(true);
 }
 
+static void a_module_of_more_memories_than_granted_is_reported_but_not_linked(void **state)
+{
+    (void)state;
+    for (uint64_t granted = 1; granted <= 3; granted++) {
+        policy.limits.memories = granted;
+        build_memory(1, 1);
+        build_memory(1, 1);
+        build_memory(1, 1);
+        start_session();
+        expect(MESSAGE_MODULE_REPORT);
+        LINK(NULL);
+        if (granted == 3) {
+            expect(MESSAGE_LOADED);
+            shut_down();
+            break;
+        }
+        expect_error(ERROR_LIMIT_COUNT);
+        join_session(true);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
 static void links_of_another_length_are_errors(void **state)
 {
     (void)state;
@@ -707,6 +730,7 @@ int main(void)
         T(a_policy_that_is_none_is_an_error),
         T(a_module_for_a_later_abi_is_refused),
         T(imports_that_are_absent_or_of_another_type_are_errors),
+        T(a_module_of_more_memories_than_granted_is_reported_but_not_linked),
         T(links_of_another_length_are_errors),
         T(imports_of_the_host_and_of_wasi_go_together),
         T(an_import_that_returns_text_needs_the_guests_memory),

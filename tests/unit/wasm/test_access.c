@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads and stores in every form, guarded and checked, at the edges of memory and of the address
-// space. The last but one test asserts that no form was left out.
+// Loads and stores in every form, guarded and checked, of memory 0 and of another one, at the edges
+// of memory and of the address space. A later test asserts that no form was left out.
 #include "tests/unit/wasm/run_fixture.h"
 
 #include "sandbox/wasm/opcode.h"
@@ -22,6 +22,13 @@ struct access {
 
 enum { ACCESSES_MAX = 2000 };
 
+// Which memory is accessed, and how.
+struct variant {
+    bool checked;
+    uint8_t memidx;
+};
+
+static struct variant variant;
 static struct access accesses[ACCESSES_MAX];
 static uint32_t access_count;
 static bool covered[OPERATION_COUNT];
@@ -88,7 +95,9 @@ static void put_address(struct bytes *code, const struct access *access)
 static void put_access(struct bytes *code, const struct opcode_info *info, uint32_t offset)
 {
     put(code, (uint8_t)info->code);
-    put(code, 0);
+    put(code, variant.memidx != 0 ? 0x40 : 0);
+    if (variant.memidx != 0)
+        put_u32(code, variant.memidx);
     put_u32(code, offset);
 }
 
@@ -183,19 +192,22 @@ static struct instance *instantiate_with_model(void)
 {
     struct instance *instance;
 
+    for (uint8_t i = 0; i < variant.memidx; i++)
+        build_memory(2, 2);
     build_memory(1, 3);
     instance = instantiate_built();
     note_operations(instance->module, covered);
     for (uint32_t i = 0; i < PAGE; i++)
         model[i] = (uint8_t)(i * 2654435761u >> 21);
-    memcpy(instance->memory_base, model, PAGE);
+    memcpy(instance->memories[variant.memidx]->base, model, PAGE);
     return instance;
 }
 
-static void test_loads(bool checked)
+static void test_loads(struct variant wanted)
 {
+    variant = wanted;
     for (uint32_t opcode = OPCODE_I32_LOAD; opcode <= OPCODE_I64_LOAD32_U; opcode++) {
-        engine_replace((struct engine_config){.checked_memory = checked});
+        engine_replace((struct engine_config){.checked_memory = variant.checked});
         access_count = 0;
         add_loads(&opcode_info[opcode]);
         run_loads(instantiate_with_model(), &opcode_info[opcode]);
@@ -205,13 +217,19 @@ static void test_loads(bool checked)
 static void guarded_loads_are_right_in_every_form(void **state)
 {
     (void)state;
-    test_loads(false);
+    test_loads((struct variant){.checked = false});
 }
 
 static void checked_loads_are_right_in_every_form(void **state)
 {
     (void)state;
-    test_loads(true);
+    test_loads((struct variant){.checked = true});
+}
+
+static void loads_of_another_memory_are_right_in_every_form(void **state)
+{
+    (void)state;
+    test_loads((struct variant){.memidx = 2});
 }
 
 /* Stores. */
@@ -293,7 +311,7 @@ static void run_store(struct instance *instance, const struct opcode_info *info,
         CALL_TRAPS(TRAP_MEMORY_OUT_OF_BOUNDS, instance, number, address, value);
     }
     // Nothing else was written, and nothing at all before a trap.
-    assert_memory_equal(instance->memory_base, model, PAGE);
+    assert_memory_equal(instance->memories[variant.memidx]->base, model, PAGE);
 }
 
 static void run_stores_to(struct instance *instance, const struct opcode_info *info,
@@ -320,10 +338,11 @@ static void run_stores(struct instance *instance, const struct opcode_info *info
     }
 }
 
-static void test_stores(bool checked)
+static void test_stores(struct variant wanted)
 {
+    variant = wanted;
     for (uint32_t opcode = OPCODE_I32_STORE; opcode <= OPCODE_I64_STORE32; opcode++) {
-        engine_replace((struct engine_config){.checked_memory = checked});
+        engine_replace((struct engine_config){.checked_memory = variant.checked});
         for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
             access_count = 0;
             add_stores(&opcode_info[opcode], offsets[i]);
@@ -335,13 +354,19 @@ static void test_stores(bool checked)
 static void guarded_stores_are_right_in_every_form(void **state)
 {
     (void)state;
-    test_stores(false);
+    test_stores((struct variant){.checked = false});
 }
 
 static void checked_stores_are_right_in_every_form(void **state)
 {
     (void)state;
-    test_stores(true);
+    test_stores((struct variant){.checked = true});
+}
+
+static void stores_to_another_memory_are_right_in_every_form(void **state)
+{
+    (void)state;
+    test_stores((struct variant){.memidx = 2});
 }
 
 static void no_form_of_an_access_was_left_out(void **state)
@@ -461,8 +486,10 @@ static void load_that_is_dropped_traps(void **state)
 static const struct CMUnitTest tests[] = {
     TEST(guarded_loads_are_right_in_every_form),
     TEST(checked_loads_are_right_in_every_form),
+    TEST(loads_of_another_memory_are_right_in_every_form),
     TEST(guarded_stores_are_right_in_every_form),
     TEST(checked_stores_are_right_in_every_form),
+    TEST(stores_to_another_memory_are_right_in_every_form),
     TEST(no_form_of_an_access_was_left_out),
     TEST(largest_memory_ends_at_4_gib),
     TEST(load_that_is_used_in_part_traps_where_the_whole_is_not_inside),

@@ -198,15 +198,48 @@ static void limits_flags_are_bits_of_which_two_are_known(void **state)
     lack(FEATURE_MEMORY64, 12, MODULE(4, 4, 1, 0x70, 4, 0));
 }
 
-static void more_than_one_memory_is_unsupported(void **state)
+static void several_memories_are_fine_imported_ones_first(void **state)
 {
     (void)state;
-    lack(FEATURE_MULTI_MEMORY, 10, MODULE(5, 5, 2, 0, 0, 0, 0));
-    lack(FEATURE_MULTI_MEMORY, 19, MODULE(2, 11, 2, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0));
-    lack(FEATURE_MULTI_MEMORY, 18, MODULE(2, 6, 1, 0, 0, 2, 0, 0, 5, 3, 1, 0, 0));
-    accept(MODULE(2, 6, 1, 0, 0, 2, 0, 1, 5, 1, 0));
-    assert_int_equal(module.memory_count, 1);
-    assert_int_equal(module.imported_memory_count, 1);
+    accept(MODULE(2, 11, 2, 0, 0, 2, 0, 1, 0, 0, 2, 0, 2, 5, 5, 2, 0, 3, 0, 4));
+    assert_int_equal(module.memory_count, 4);
+    assert_int_equal(module.imported_memory_count, 2);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(module.memories[i].limits.minimum, i + 1);
+}
+
+// Writes a module with so many imported memories and so many of its own, none of them with a page.
+static size_t write_memories(uint8_t *bytes, unsigned imported, unsigned defined)
+{
+    uint8_t *at = bytes;
+
+    at = (uint8_t *)mempcpy(at, EMPTY_MODULE);
+    at = (uint8_t *)mempcpy(at, BYTES(2, (uint8_t)((5 * imported + 1) % 128 | 128),
+                                      (uint8_t)((5 * imported + 1) / 128), (uint8_t)imported));
+    for (unsigned i = 0; i < imported; i++)
+        at = (uint8_t *)mempcpy(at, BYTES(0, 0, 2, 0, 0));
+    at = (uint8_t *)mempcpy(at, BYTES(5, (uint8_t)((2 * defined + 1) % 128 | 128),
+                                      (uint8_t)((2 * defined + 1) / 128), (uint8_t)defined));
+    for (unsigned i = 0; i < defined; i++)
+        at = (uint8_t *)mempcpy(at, BYTES(0, 0));
+    return (size_t)(at - bytes);
+}
+
+static void more_than_a_hundred_memories_are_a_limit_error(void **state)
+{
+    static const unsigned counts[][2] = {{100, 0}, {101, 0}, {0, 100},
+                                         {0, 101}, {60, 40}, {60, 41}};
+    uint8_t bytes[1024];
+
+    (void)state;
+    assert_int_equal(LIMIT_MEMORIES, 100);
+    for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
+        size_t length = write_memories(bytes, counts[i][0], counts[i][1]);
+        bool fits = counts[i][0] + counts[i][1] <= 100;
+
+        assert_int_equal(decode(bytes, length), fits);
+        assert_int_equal(error.code, fits ? ERROR_NONE : ERROR_LIMIT_COUNT);
+    }
 }
 
 static void several_tables_are_fine(void **state)
@@ -269,7 +302,8 @@ int main(void)
         TEST(imports_of_unknown_types_are_invalid),
         TEST(limits_are_numbers_of_64_bits),
         TEST(limits_flags_are_bits_of_which_two_are_known),
-        TEST(more_than_one_memory_is_unsupported),
+        TEST(several_memories_are_fine_imported_ones_first),
+        TEST(more_than_a_hundred_memories_are_a_limit_error),
         TEST(several_tables_are_fine),
         TEST(tables_with_an_initial_value_are_unsupported),
         TEST(tags_are_unsupported_once_well_formed),
