@@ -343,7 +343,8 @@ static bool compile_globals(struct compiler *c)
 static bool compile_element(struct compiler *c, struct element_segment *element)
 {
     if (element->mode == SEGMENT_ACTIVE &&
-        !compile_constant_expression(c, &element->offset, VALTYPE_I32))
+        !compile_constant_expression(
+            c, &element->offset, address_type(&c->module->tables[element->tableidx].type.limits)))
         return false;
     for (uint32_t i = 0; element->expressions && i < element->count; i++) {
         if (!compile_constant_expression(c, &element->expressions[i], element->type))
@@ -363,7 +364,8 @@ static bool compile_segments(struct compiler *c)
     for (uint32_t i = 0; i < module->data_count; i++) {
         struct data_segment *data = &module->datas[i];
         if (data->mode == SEGMENT_ACTIVE &&
-            !compile_constant_expression(c, &data->offset, VALTYPE_I32))
+            !compile_constant_expression(c, &data->offset,
+                                         address_type(&module->memories[data->memidx].limits)))
             return false;
     }
     return true;

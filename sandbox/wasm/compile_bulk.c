@@ -12,9 +12,6 @@ struct signature {
 };
 
 static const struct signature no_operands = {{0}, 0, VALTYPE_BOTTOM};
-static const struct signature one_i32 = {{VALTYPE_I32}, 1, VALTYPE_I32};
-static const struct signature three_i32 = {
-    {VALTYPE_I32, VALTYPE_I32, VALTYPE_I32}, 3, VALTYPE_BOTTOM};
 
 // Emits the operation with its operands in their homes; `first` and `second` are indices.
 static bool emit_bulk(struct compiler *c, uint32_t operation, const struct signature *signature,
@@ -36,6 +33,22 @@ static bool emit_bulk(struct compiler *c, uint32_t operation, const struct signa
     if (signature->result != VALTYPE_BOTTOM)
         push(c, signature->result);
     return !compile_failed(c);
+}
+
+// The rest of the operands follows from the addresses': a length fits both, a segment has 32 bits.
+static struct signature copy_signature(const struct limits *destination,
+                                       const struct limits *source)
+{
+    valtype length = destination->address64 && source->address64 ? VALTYPE_I64 : VALTYPE_I32;
+
+    return (struct signature){
+        {address_type(destination), address_type(source), length}, 3, VALTYPE_BOTTOM};
+}
+
+static struct signature init_signature(const struct limits *destination)
+{
+    return (struct signature){
+        {address_type(destination), VALTYPE_I32, VALTYPE_I32}, 3, VALTYPE_BOTTOM};
 }
 
 static bool memidx_valid(struct compiler *c, uint32_t memidx)
@@ -64,38 +77,58 @@ static bool elemidx_valid(struct compiler *c, uint32_t elemidx)
 }
 
 // memory.size and table.size: in line, with a result in the accumulator.
-static bool compile_size(struct compiler *c, uint32_t operation)
+static bool compile_size(struct compiler *c, uint32_t operation, valtype type)
 {
     if (c->dead)
-        return push(c, VALTYPE_I32);
+        return push(c, type);
     struct cell *cell = emit(c, operation);
     cell->imm = c->instruction.index;
-    if (push(c, VALTYPE_I32))
-        result_to(c, cell, VALTYPE_I32, operand_height(c) - 1);
+    if (push(c, type))
+        result_to(c, cell, type, operand_height(c) - 1);
     return !compile_failed(c);
+}
+
+static bool compile_memory_copy(struct compiler *c, uint32_t destination, uint32_t source)
+{
+    const struct memorytype *memories = c->module->memories;
+
+    if (!memidx_valid(c, destination) || !memidx_valid(c, source))
+        return false;
+    const struct signature copy =
+        copy_signature(&memories[destination].limits, &memories[source].limits);
+    return emit_bulk(c, OPERATION_MEMORY_COPY, &copy, destination, source);
+}
+
+static bool compile_memory_init(struct compiler *c, uint32_t dataidx, uint32_t memidx)
+{
+    if (!memidx_valid(c, memidx) || !dataidx_valid(c, dataidx))
+        return false;
+    const struct signature init = init_signature(&c->module->memories[memidx].limits);
+    return emit_bulk(c, OPERATION_MEMORY_INIT, &init, dataidx, memidx);
 }
 
 bool compile_memory(struct compiler *c)
 {
     const struct instruction *instruction = &c->instruction;
+    uint32_t memidx = instruction->index;
+
+    if (instruction->opcode == OPCODE_MEMORY_COPY)
+        return compile_memory_copy(c, memidx, instruction->index2);
+    if (instruction->opcode == OPCODE_MEMORY_INIT)
+        return compile_memory_init(c, memidx, instruction->index2);
+    if (!memidx_valid(c, memidx))
+        return false;
+    valtype address = address_type(&c->module->memories[memidx].limits);
+    const struct signature grow = {{address}, 1, address};
+    const struct signature fill = {{address, VALTYPE_I32, address}, 3, VALTYPE_BOTTOM};
 
     switch (instruction->opcode) {
     case OPCODE_MEMORY_SIZE:
-        return memidx_valid(c, instruction->index) && compile_size(c, OPERATION_MEMORY_SIZE);
+        return compile_size(c, OPERATION_MEMORY_SIZE, address);
     case OPCODE_MEMORY_GROW:
-        return memidx_valid(c, instruction->index) &&
-               emit_bulk(c, OPERATION_MEMORY_GROW, &one_i32, instruction->index, 0);
-    case OPCODE_MEMORY_FILL:
-        return memidx_valid(c, instruction->index) &&
-               emit_bulk(c, OPERATION_MEMORY_FILL, &three_i32, instruction->index, 0);
-    case OPCODE_MEMORY_COPY: // destination, source
-        return memidx_valid(c, instruction->index) && memidx_valid(c, instruction->index2) &&
-               emit_bulk(c, OPERATION_MEMORY_COPY, &three_i32, instruction->index,
-                         instruction->index2);
-    default: // memory.init: dataidx, memidx
-        return memidx_valid(c, instruction->index2) && dataidx_valid(c, instruction->index) &&
-               emit_bulk(c, OPERATION_MEMORY_INIT, &three_i32, instruction->index,
-                         instruction->index2);
+        return emit_bulk(c, OPERATION_MEMORY_GROW, &grow, memidx, 0);
+    default:
+        return emit_bulk(c, OPERATION_MEMORY_FILL, &fill, memidx, 0);
     }
 }
 
@@ -107,7 +140,9 @@ static bool compile_table_copy(struct compiler *c, uint32_t destination, uint32_
         return false;
     if (!valtype_matches(c->store, tables[source].type.element, tables[destination].type.element))
         return compile_fail(c, ERROR_TYPE_MISMATCH, "table.copy between tables of other types");
-    return emit_bulk(c, OPERATION_TABLE_COPY, &three_i32, destination, source);
+    const struct signature copy =
+        copy_signature(&tables[destination].type.limits, &tables[source].type.limits);
+    return emit_bulk(c, OPERATION_TABLE_COPY, &copy, destination, source);
 }
 
 static bool compile_table_init(struct compiler *c, uint32_t elemidx, uint32_t tableidx)
@@ -117,7 +152,8 @@ static bool compile_table_init(struct compiler *c, uint32_t elemidx, uint32_t ta
     if (!valtype_matches(c->store, c->module->elements[elemidx].type,
                          c->module->tables[tableidx].type.element))
         return compile_fail(c, ERROR_TYPE_MISMATCH, "table.init from elements of another type");
-    return emit_bulk(c, OPERATION_TABLE_INIT, &three_i32, elemidx, tableidx);
+    const struct signature init = init_signature(&c->module->tables[tableidx].type.limits);
+    return emit_bulk(c, OPERATION_TABLE_INIT, &init, elemidx, tableidx);
 }
 
 bool compile_table(struct compiler *c)
@@ -132,10 +168,11 @@ bool compile_table(struct compiler *c)
     if (!tableidx_valid(c, tableidx))
         return false;
     valtype element = c->module->tables[tableidx].type.element;
-    const struct signature get = {{VALTYPE_I32}, 1, element};
-    const struct signature set = {{VALTYPE_I32, element}, 2, VALTYPE_BOTTOM};
-    const struct signature grow = {{element, VALTYPE_I32}, 2, VALTYPE_I32};
-    const struct signature fill = {{VALTYPE_I32, element, VALTYPE_I32}, 3, VALTYPE_BOTTOM};
+    valtype address = address_type(&c->module->tables[tableidx].type.limits);
+    const struct signature get = {{address}, 1, element};
+    const struct signature set = {{address, element}, 2, VALTYPE_BOTTOM};
+    const struct signature grow = {{element, address}, 2, address};
+    const struct signature fill = {{address, element, address}, 3, VALTYPE_BOTTOM};
 
     switch (instruction->opcode) {
     case OPCODE_TABLE_GET:
@@ -143,7 +180,7 @@ bool compile_table(struct compiler *c)
     case OPCODE_TABLE_SET:
         return emit_bulk(c, OPERATION_TABLE_SET, &set, tableidx, 0);
     case OPCODE_TABLE_SIZE:
-        return compile_size(c, OPERATION_TABLE_SIZE);
+        return compile_size(c, OPERATION_TABLE_SIZE, address);
     case OPCODE_TABLE_GROW:
         return emit_bulk(c, OPERATION_TABLE_GROW, &grow, tableidx, 0);
     default:

@@ -80,7 +80,7 @@ bool compile_call_indirect(struct compiler *c)
     const struct deftype *type = type_at(c->store, canonical);
     if (type->composite != COMPOSITE_FUNCTION)
         return compile_fail(c, ERROR_UNKNOWN_TYPE, "%u is not a function type", typeidx);
-    pop(c, VALTYPE_I32);
+    pop(c, address_type(&c->module->tables[c->instruction.index2].type.limits));
     if (compile_failed(c) || !check_top(c, deftype_parameters(type), type->parameter_count))
         return false;
     if (c->dead)

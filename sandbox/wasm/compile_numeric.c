@@ -2,6 +2,7 @@
 //
 // The instructions that the tables describe in full: arithmetic, comparisons, conversions, loads
 // and stores. What is left to decide here is the form: where each operand is.
+#include "sandbox/base/checked.h"
 #include "sandbox/wasm/translate.h"
 
 enum form_place {
@@ -180,7 +181,7 @@ static bool compile_arithmetic(struct compiler *c, const struct numeric_operatio
 
     if (!check_signature(c, info))
         return !compile_failed(c);
-    valtype result = letter_type(info->signature[info->parameter_count + 1]);
+    valtype result = letter_type(c, info->signature[info->parameter_count + 1]);
     struct operand *destination = c->top - info->parameter_count;
     // Of a comparison, eqz is the opposite one.
     bool done = c->instruction.opcode == OPCODE_I32_EQZ && invert_compare(c);
@@ -211,22 +212,23 @@ static bool check_access(struct compiler *c, const struct opcode_info *info)
         return compile_fail(c, ERROR_UNKNOWN_MEMORY, "%u", instruction->index);
     if (instruction->alignment > (uint32_t)info->immediate - IMMEDIATE_MEMARG0)
         return compile_fail(c, ERROR_ALIGNMENT_TOO_LARGE, "2^%u", instruction->alignment);
-    if (instruction->bits > UINT32_MAX)
+    if (instruction->bits > UINT32_MAX && !c->module->memories[instruction->index].limits.address64)
         return compile_fail(c, ERROR_OFFSET_OUT_OF_RANGE, "%llu",
                             (unsigned long long)instruction->bits);
     return true;
 }
 
 // Where the address is; a constant one goes into the offset, unless their sum leaves the 32 bits
-// of a guarded access.
+// of a guarded access, or the 64 bits of a checked one.
 static enum form_place find_address(struct compiler *c, struct operand *address,
                                     struct access *access)
 {
     access->checked = c->instruction.index != 0 || !c->memory0_guarded;
     access->offset = c->instruction.bits;
     if (address->place == OPERAND_CONSTANT) {
-        uint64_t sum = access->offset + address->value;
-        if (access->checked || sum <= UINT32_MAX) {
+        uint64_t sum;
+        if (checked_add_u64(access->offset, address->value, &sum) &&
+            (access->checked || sum <= UINT32_MAX)) {
             access->offset = sum;
             return IMMEDIATE;
         }
@@ -255,7 +257,7 @@ static bool compile_load(struct compiler *c, uint32_t base)
     if (!check_access(c, info) || !check_signature(c, info))
         return !compile_failed(c);
     struct operand *address = c->top - 1;
-    valtype result = letter_type(info->signature[2]);
+    valtype result = letter_type(c, info->signature[2]);
     enum form_place place = find_address(c, address, &access);
     uint32_t slot = place == IN_SLOT ? operand_slot(c, address) : 0;
     if (place == IN_ACCUMULATOR)

@@ -116,8 +116,6 @@ static bool read_limits(struct reader *reader, struct limits *limits)
     limits->address64 = flags & LIMITS_ADDRESS64;
     limits->minimum = reader_u64(reader);
     limits->maximum = limits->has_maximum ? reader_u64(reader) : UINT64_MAX;
-    if (limits->address64)
-        return feature_refuse(reader, offset, FEATURE_MEMORY64, "limits");
     return !reader->failed;
 }
 

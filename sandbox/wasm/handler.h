@@ -161,7 +161,7 @@ struct fixed_cell {
 #define CALL_INDIRECT(here_, frame_slot_, index_, type_, tableidx_)                                \
     do {                                                                                           \
         const struct table *table = in->tables[tableidx_];                                         \
-        uint32_t element = (index_);                                                               \
+        uint64_t element = (index_); /* an i32 has zeroes above */                                 \
         if (element >= table->size)                                                                \
             TRAP(here_, UNDEFINED_ELEMENT);                                                        \
         const struct function *callee = table->elements[element].function;                         \

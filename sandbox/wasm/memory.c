@@ -6,10 +6,6 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-// What the address types allow (specification: "Memory Types", limits within 2^16 and 2^48).
-#define PAGES_MAX_32 65536ull
-#define PAGES_MAX_64 (1ull << 48)
-
 static uint64_t smaller(uint64_t left, uint64_t right)
 {
     return left < right ? left : right;
@@ -47,7 +43,7 @@ bool memory_init(struct memory *memory, const struct memorytype *type, bool guar
 
     *memory = (struct memory){.type = *type, .budget = budget};
     memory->guarded = guarded && memorytype_is_guardable(type);
-    memory->maximum_pages = limits->address64 ? PAGES_MAX_64 : PAGES_MAX_32;
+    memory->maximum_pages = memorytype_pages_max(type);
     if (limits->has_maximum)
         memory->maximum_pages = smaller(memory->maximum_pages, limits->maximum);
     if (!reserve(memory, error))

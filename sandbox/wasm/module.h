@@ -25,6 +25,12 @@ struct limits {
     bool address64;
 };
 
+/* What growing gives the guest: -1 of the address type where it was refused. */
+static inline uint64_t limits_grown(const struct limits *limits, uint64_t old_or_refused)
+{
+    return limits->address64 ? old_or_refused : (uint32_t)old_or_refused;
+}
+
 struct tabletype {
     valtype element;
     struct limits limits;
@@ -33,6 +39,12 @@ struct tabletype {
 struct memorytype {
     struct limits limits;
 };
+
+/* How many pages its address type allows (specification: "Memory Types"). */
+static inline uint64_t memorytype_pages_max(const struct memorytype *type)
+{
+    return 1ull << (type->limits.address64 ? 48 : 16);
+}
 
 /* Can guard pages stand for the check of an access? No guard area is wide enough for 64 bits. */
 static inline bool memorytype_is_guardable(const struct memorytype *type)

@@ -70,9 +70,9 @@ static enum trap_code memory_copy(struct instance *in, uint32_t to, uint32_t fro
 SLOW_HANDLER(slow_memory_grow)
 {
     ENTER;
-    uint64_t old = memory_grow(in->memories[FIELD_IMM(0)], fp[FIELD_A(0)]);
+    struct memory *memory = in->memories[FIELD_IMM(0)];
 
-    r0 = old == UINT64_MAX ? UINT32_MAX : old;
+    r0 = limits_grown(&memory->type.limits, memory_grow(memory, fp[FIELD_A(0)]));
     fp[FIELD_A(0)] = r0;
     SLOW_NEXT(16);
 }

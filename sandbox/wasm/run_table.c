@@ -78,12 +78,14 @@ SLOW_HANDLER(slow_table_set)
 SLOW_HANDLER(slow_table_grow)
 {
     ENTER;
+    struct table *table = in->tables[FIELD_IMM(0)];
     uint64_t *operands = fp + FIELD_A(0);
 
-    if (!store_pay(in->store, operands[1]))
+    // What is refused for its size costs nothing.
+    if (operands[1] <= table->maximum - table->size && !store_pay(in->store, operands[1]))
         TRAP(pc, FUEL_EXHAUSTED);
-    uint64_t old = table_grow(in->tables[FIELD_IMM(0)], operands[1], (union slot){operands[0]});
-    r0 = old == UINT64_MAX ? UINT32_MAX : old;
+    r0 = limits_grown(&table->type.limits,
+                      table_grow(table, operands[1], (union slot){operands[0]}));
     operands[0] = r0;
     SLOW_NEXT(16);
 }

@@ -173,13 +173,24 @@ void pop_all(struct compiler *c, const valtype *types, uint32_t count);
 // missing ones count as fitting.
 bool check_top(struct compiler *c, const valtype *types, uint32_t count);
 
-// The signature's letter as a type; addresses are those of 32-bit memories so far.
-static inline valtype letter_type(char letter)
+// The type of addresses of a memory and of indices of a table.
+static inline valtype address_type(const struct limits *limits)
 {
-    static const uint8_t types[] = {['a'] = VALKIND_I32, ['i'] = VALKIND_I32, ['I'] = VALKIND_I64,
-                                    ['f'] = VALKIND_F32, ['F'] = VALKIND_F64, ['v'] = VALKIND_V128};
+    return limits->address64 ? VALTYPE_I64 : VALTYPE_I32;
+}
 
-    return types[(uint8_t)letter];
+// The signature's letter as a type. Of the opcodes with a signature, those with addresses access
+// the memory whose index comes first, which must have been checked.
+static inline valtype letter_type(const struct compiler *c, char letter)
+{
+    static const uint8_t types[] = {['i'] = VALKIND_I32,
+                                    ['I'] = VALKIND_I64,
+                                    ['f'] = VALKIND_F32,
+                                    ['F'] = VALKIND_F64,
+                                    ['v'] = VALKIND_V128};
+
+    return letter == 'a' ? address_type(&c->module->memories[c->instruction.index].limits)
+                         : types[(uint8_t)letter];
 }
 // Checks and, in dead code, applies a fixed signature. False: error, or dead and done with.
 bool check_signature(struct compiler *c, const struct opcode_info *info);

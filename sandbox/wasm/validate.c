@@ -108,9 +108,9 @@ bool check_top(struct compiler *c, const valtype *types, uint32_t count)
 static bool apply_signature_dead(struct compiler *c, const struct opcode_info *info)
 {
     for (uint32_t i = info->parameter_count; i > 0; i--)
-        pop(c, letter_type(info->signature[i - 1]));
+        pop(c, letter_type(c, info->signature[i - 1]));
     for (uint32_t i = 0; i < info->result_count; i++)
-        push(c, letter_type(info->signature[info->parameter_count + 1u + i]));
+        push(c, letter_type(c, info->signature[info->parameter_count + 1u + i]));
     return false;
 }
 
@@ -123,7 +123,7 @@ bool check_signature(struct compiler *c, const struct opcode_info *info)
     if (__builtin_expect(operand_height(c) - c->control->height < count, 0))
         return operand_missing(c);
     for (uint32_t i = 0; i < count; i++) {
-        valtype expected = letter_type(info->signature[i]);
+        valtype expected = letter_type(c, info->signature[i]);
         valtype found = c->top[(int64_t)i - count].type;
         if (__builtin_expect(found != expected, 0))
             return type_mismatch(c, expected, found);

@@ -23,7 +23,9 @@ static bool limits_valid(struct checker *v, const struct limits *limits, uint64_
 static bool tables_valid(struct checker *v)
 {
     for (uint32_t i = 0; i < v->module->table_count; i++) {
-        if (!limits_valid(v, &v->module->tables[i].type.limits, UINT32_MAX, ERROR_TABLE_SIZE))
+        const struct limits *limits = &v->module->tables[i].type.limits;
+
+        if (!limits_valid(v, limits, limits->address64 ? UINT64_MAX : UINT32_MAX, ERROR_TABLE_SIZE))
             return false;
     }
     return true;
@@ -31,10 +33,10 @@ static bool tables_valid(struct checker *v)
 
 static bool memories_valid(struct checker *v)
 {
-    uint64_t pages_max = (1ull << 32) / MEMORY_PAGE_BYTES;
-
     for (uint32_t i = 0; i < v->module->memory_count; i++) {
-        if (!limits_valid(v, &v->module->memories[i].limits, pages_max, ERROR_MEMORY_SIZE))
+        const struct memorytype *type = &v->module->memories[i];
+
+        if (!limits_valid(v, &type->limits, memorytype_pages_max(type), ERROR_MEMORY_SIZE))
             return false;
     }
     return true;

@@ -221,6 +221,23 @@ static void without_a_memory_every_address_is_a_fault(void **state)
     assert_int_equal(WASI_CALL("fd_write", 1, 0, 0, 0), WASI_FAULT);
 }
 
+// Of a 64-bit memory the pointers of preview 1 reach what lies below 4 GiB; of several, the first.
+static void addresses_are_those_of_the_first_memory_whatever_their_width(void **state)
+{
+    (void)state;
+    build_begin();
+    build_memory_of(&(struct memorytype){.limits = {.minimum = 1, .address64 = true}});
+    build_memory(2, 2);
+    guest = instantiate_built();
+    put_word(0, 1);
+    assert_int_equal(WASI_CALL("args_sizes_get", 65528, 65532), WASI_SUCCESS);
+    assert_int_equal(word_at(65528), 1);
+    assert_int_equal(WASI_CALL("args_sizes_get", 65536, 0), WASI_FAULT);
+    assert_int_equal(WASI_CALL("args_sizes_get", 0, 65533), WASI_FAULT);
+    assert_int_equal(WASI_CALL("args_sizes_get", 0xffffffff, 0), WASI_FAULT);
+    assert_int_equal(word_at(0), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +256,7 @@ int main(void)
         WASI_TEST(proc_exit_ends_the_run_with_its_status),
         WASI_TEST(sched_yield_succeeds),
         WASI_TEST(without_a_memory_every_address_is_a_fault),
+        WASI_TEST(addresses_are_those_of_the_first_memory_whatever_their_width),
     };
 
     return cmocka_run_group_tests(tests, run_group_set_up, NULL);

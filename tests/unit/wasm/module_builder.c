@@ -63,6 +63,13 @@ void put_u32(struct bytes *bytes, uint32_t value)
     put(bytes, (uint8_t)value);
 }
 
+void put_u64(struct bytes *bytes, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        put(bytes, (uint8_t)(value | 0x80));
+    put(bytes, (uint8_t)value);
+}
+
 void put_s64(struct bytes *bytes, int64_t value)
 {
     for (; value < -64 || value > 63; value >>= 7)
@@ -88,6 +95,14 @@ static void put_limits(struct bytes *bytes, uint32_t minimum, uint32_t maximum)
     put_u32(bytes, minimum);
     if (maximum != NO_MAXIMUM)
         put_u32(bytes, maximum);
+}
+
+static void put_limits_of(struct bytes *bytes, const struct limits *limits)
+{
+    put(bytes, (uint8_t)(limits->has_maximum | limits->address64 << 2));
+    put_u64(bytes, limits->minimum);
+    if (limits->has_maximum)
+        put_u64(bytes, limits->maximum);
 }
 
 static uint8_t type_of_letter(char letter)
@@ -252,6 +267,37 @@ uint32_t build_table(uint8_t type, uint32_t size, uint32_t maximum)
 
     put(section, type);
     put_limits(section, size, maximum);
+    return count_kind(EXTERNAL_TABLE);
+}
+
+uint32_t build_memory_of(const struct memorytype *type)
+{
+    put_limits_of(add_to(SECTION_MEMORY), &type->limits);
+    return count_kind(EXTERNAL_MEMORY);
+}
+
+uint32_t build_import_memory_of(const char *module, const char *name, const struct memorytype *type)
+{
+    put_limits_of(add_import(module, name, EXTERNAL_MEMORY), &type->limits);
+    return count_kind(EXTERNAL_MEMORY);
+}
+
+uint32_t build_table_of(uint8_t type, const struct limits *limits)
+{
+    struct bytes *section = add_to(SECTION_TABLE);
+
+    put(section, type);
+    put_limits_of(section, limits);
+    return count_kind(EXTERNAL_TABLE);
+}
+
+uint32_t build_import_table_of(const char *module, const char *name, uint8_t type,
+                               const struct limits *limits)
+{
+    struct bytes *section = add_import(module, name, EXTERNAL_TABLE);
+
+    put(section, type);
+    put_limits_of(section, limits);
     return count_kind(EXTERNAL_TABLE);
 }
 

@@ -57,6 +57,7 @@ struct bytes {
 void put(struct bytes *bytes, uint8_t byte);
 void put_all(struct bytes *bytes, const uint8_t *data, size_t length);
 void put_u32(struct bytes *bytes, uint32_t value); // shortest LEB128
+void put_u64(struct bytes *bytes, uint64_t value);
 void put_s64(struct bytes *bytes, int64_t value);  // shortest signed LEB128
 void bytes_free(struct bytes *bytes);
 
@@ -79,6 +80,13 @@ uint32_t build_function_raw(uint32_t type, const uint8_t *body, size_t length);
 #define NO_MAXIMUM UINT32_MAX
 uint32_t build_memory(uint32_t pages, uint32_t maximum);
 uint32_t build_table(uint8_t type, uint32_t size, uint32_t maximum);
+// Of any type; of a memory's or table's limits, `maximum` counts where they have one.
+uint32_t build_memory_of(const struct memorytype *type);
+uint32_t build_import_memory_of(const char *module, const char *name,
+                                const struct memorytype *type);
+uint32_t build_table_of(uint8_t type, const struct limits *limits);
+uint32_t build_import_table_of(const char *module, const char *name, uint8_t type,
+                               const struct limits *limits);
 // The initial value's expression without its END.
 uint32_t build_global(uint8_t type, bool is_mutable, const uint8_t *code, size_t length);
 void build_export(const char *name, enum external_kind kind, uint32_t index);

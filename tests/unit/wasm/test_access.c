@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads and stores in every form, guarded and checked, of memory 0 and of another one, at the edges
-// of memory and of the address space. A later test asserts that no form was left out.
+// Loads and stores in every form, guarded and checked, of memory 0 and of another one, with 32-bit
+// and 64-bit addresses, at the edges of memory and of the address space. A later test asserts that
+// no form was left out.
 #include "tests/unit/wasm/run_fixture.h"
 
 #include "sandbox/wasm/opcode.h"
@@ -13,8 +14,8 @@ enum place { IN_LOCAL, IN_ACCUMULATOR, AS_CONSTANT, PLACES };
 
 // A function that makes one access.
 struct access {
-    uint32_t offset;
-    uint32_t address; // if a constant
+    uint64_t offset;
+    uint64_t address; // if a constant
     uint64_t value;   // if a constant
     uint8_t address_place, value_place;
     bool stored; // loads: the result goes to a slot
@@ -25,6 +26,7 @@ enum { ACCESSES_MAX = 2000 };
 // Which memory is accessed, and how.
 struct variant {
     bool checked;
+    bool address64;
     uint8_t memidx;
 };
 
@@ -34,7 +36,15 @@ static uint32_t access_count;
 static bool covered[OPERATION_COUNT];
 static uint8_t model[PAGE]; // what the memory should hold
 
-static const uint32_t offsets[] = {0, 1, 8, 65535, 65536, 0x7fffffff, 0xfffffffe, 0xffffffff};
+static const uint64_t offsets[] = {0, 1, 8, 65535, 65536, 0x7fffffff, 0xfffffffe, 0xffffffff,
+                                   // of 64-bit memories only:
+                                   0x100000000, 0x7fffffffffffffff, 0xfffffffffffffff8,
+                                   0xffffffffffffffff};
+
+static size_t offset_count(void)
+{
+    return variant.address64 ? sizeof offsets / sizeof offsets[0] : 8;
+}
 
 static uint32_t width_of(const struct opcode_info *info)
 {
@@ -57,48 +67,53 @@ static char type_of(const struct opcode_info *info)
 
 // Around both ends of a memory of one page and of the address space, and where the sum with the
 // offset would wrap around to something inside.
-static uint32_t addresses_for(uint32_t offset, uint32_t width, uint32_t *addresses)
+static uint32_t addresses_for(uint64_t offset, uint32_t width, uint64_t *addresses)
 {
-    const uint32_t candidates[] = {0,
+    const uint64_t candidates[] = {0,
                                    1,
                                    1000,
                                    PAGE - width - offset,
                                    PAGE - width - offset + 1,
                                    PAGE - 1 - offset,
                                    PAGE - offset,
-                                   0u - offset,
-                                   8u - offset,
+                                   0 - offset,
+                                   8 - offset,
                                    0x7fffffff,
                                    0x80000000,
-                                   0xffffffff};
+                                   0xffffffff,
+                                   0x100000000,
+                                   0x8000000000000000,
+                                   0xffffffffffffffff};
+    uint32_t count = sizeof candidates / sizeof candidates[0];
 
-    memcpy(addresses, candidates, sizeof candidates);
-    return sizeof candidates / sizeof candidates[0];
+    for (uint32_t i = 0; i < count; i++)
+        addresses[i] = variant.address64 ? candidates[i] : (uint32_t)candidates[i];
+    return count;
 }
 
 static bool is_inside(uint64_t address, uint64_t offset, uint32_t width)
 {
-    return address + offset + width <= PAGE;
+    return (unsigned __int128)address + offset + width <= PAGE;
 }
 
 static void put_address(struct bytes *code, const struct access *access)
 {
     if (access->address_place == AS_CONSTANT) {
-        put_constant(code, 'i', access->address);
+        put_constant(code, variant.address64 ? 'I' : 'i', access->address);
         return;
     }
     put_all(code, CODE(LOCAL_GET, 0));
     if (access->address_place == IN_ACCUMULATOR)
-        put_identity(code, 'i');
+        put_identity(code, variant.address64 ? 'I' : 'i');
 }
 
-static void put_access(struct bytes *code, const struct opcode_info *info, uint32_t offset)
+static void put_access(struct bytes *code, const struct opcode_info *info, uint64_t offset)
 {
     put(code, (uint8_t)info->code);
     put(code, variant.memidx != 0 ? 0x40 : 0);
     if (variant.memidx != 0)
         put_u32(code, variant.memidx);
-    put_u32(code, offset);
+    put_u64(code, offset);
 }
 
 /* Loads. */
@@ -106,7 +121,8 @@ static void put_access(struct bytes *code, const struct opcode_info *info, uint3
 static void add_load(const struct opcode_info *info, struct access access)
 {
     char type = type_of(info);
-    const char signature[] = {'i', ':', type, '\0'}, locals[] = {type, '\0'};
+    const char signature[] = {variant.address64 ? 'I' : 'i', ':', type, '\0'},
+               locals[] = {type, '\0'};
     struct bytes code = {0};
 
     put_address(&code, &access);
@@ -124,9 +140,9 @@ static void add_load(const struct opcode_info *info, struct access access)
 
 static void add_loads(const struct opcode_info *info)
 {
-    uint32_t addresses[16];
+    uint64_t addresses[16];
 
-    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+    for (size_t i = 0; i < offset_count(); i++) {
         uint32_t count = addresses_for(offsets[i], width_of(info), addresses);
 
         for (uint8_t stored = 0; stored < 2; stored++) {
@@ -158,7 +174,7 @@ static uint64_t loaded(const struct opcode_info *info, uint64_t address)
 }
 
 static void run_load(struct instance *instance, const struct opcode_info *info, uint32_t number,
-                     uint32_t address)
+                     uint64_t address)
 {
     const struct access *access = &accesses[number];
     uint64_t result;
@@ -170,12 +186,12 @@ static void run_load(struct instance *instance, const struct opcode_info *info, 
     result = CALL_GUEST(instance, number, address);
     if (type_of(info) == 'f')
         result = (uint32_t)result;
-    assert_int_equal(result, loaded(info, (uint64_t)address + access->offset));
+    assert_int_equal(result, loaded(info, address + access->offset));
 }
 
 static void run_loads(struct instance *instance, const struct opcode_info *info)
 {
-    uint32_t addresses[16];
+    uint64_t addresses[16];
 
     for (uint32_t i = 0; i < access_count; i++) {
         uint32_t count = addresses_for(accesses[i].offset, width_of(info), addresses);
@@ -194,7 +210,9 @@ static struct instance *instantiate_with_model(void)
 
     for (uint8_t i = 0; i < variant.memidx; i++)
         build_memory(2, 2);
-    build_memory(1, 3);
+    build_memory_of(&(struct memorytype){
+        .limits = {
+            .minimum = 1, .maximum = 3, .has_maximum = true, .address64 = variant.address64}});
     instance = instantiate_built();
     note_operations(instance->module, covered);
     for (uint32_t i = 0; i < PAGE; i++)
@@ -232,6 +250,12 @@ static void loads_of_another_memory_are_right_in_every_form(void **state)
     test_loads((struct variant){.memidx = 2});
 }
 
+static void loads_of_a_64_bit_memory_are_right_in_every_form(void **state)
+{
+    (void)state;
+    test_loads((struct variant){.address64 = true});
+}
+
 /* Stores. */
 
 static const uint64_t stored_values[] = {0,
@@ -250,7 +274,7 @@ static const uint64_t stored_values[] = {0,
 static void add_store(const struct opcode_info *info, struct access access)
 {
     char type = type_of(info);
-    const char signature[] = {'i', type, ':', '\0'};
+    const char signature[] = {variant.address64 ? 'I' : 'i', type, ':', '\0'};
     struct bytes code = {0};
 
     put_address(&code, &access);
@@ -281,10 +305,10 @@ static void add_stores_of(const struct opcode_info *info, struct access access)
     }
 }
 
-static void add_stores(const struct opcode_info *info, uint32_t offset)
+static void add_stores(const struct opcode_info *info, uint64_t offset)
 {
     struct access access = {.offset = offset};
-    uint32_t addresses[16];
+    uint64_t addresses[16];
     uint32_t count = addresses_for(offset, width_of(info), addresses);
 
     for (access.address_place = IN_LOCAL; access.address_place < AS_CONSTANT;
@@ -297,9 +321,10 @@ static void add_stores(const struct opcode_info *info, uint32_t offset)
 }
 
 static void run_store(struct instance *instance, const struct opcode_info *info, uint32_t number,
-                      uint32_t address, uint64_t value)
+                      uint64_t address, uint64_t value)
 {
-    uint32_t width = width_of(info), offset = accesses[number].offset;
+    uint32_t width = width_of(info);
+    uint64_t offset = accesses[number].offset;
 
     if (type_of(info) == 'i' || type_of(info) == 'f')
         value = (uint32_t)value;
@@ -315,7 +340,7 @@ static void run_store(struct instance *instance, const struct opcode_info *info,
 }
 
 static void run_stores_to(struct instance *instance, const struct opcode_info *info,
-                          uint32_t number, uint32_t address)
+                          uint32_t number, uint64_t address)
 {
     if (accesses[number].value_place == AS_CONSTANT)
         run_store(instance, info, number, address, accesses[number].value);
@@ -324,9 +349,9 @@ static void run_stores_to(struct instance *instance, const struct opcode_info *i
             run_store(instance, info, number, address, stored_values[i]);
 }
 
-static void run_stores(struct instance *instance, const struct opcode_info *info, uint32_t offset)
+static void run_stores(struct instance *instance, const struct opcode_info *info, uint64_t offset)
 {
-    uint32_t addresses[16];
+    uint64_t addresses[16];
     uint32_t count = addresses_for(offset, width_of(info), addresses);
 
     for (uint32_t i = 0; i < access_count; i++) {
@@ -343,7 +368,7 @@ static void test_stores(struct variant wanted)
     variant = wanted;
     for (uint32_t opcode = OPCODE_I32_STORE; opcode <= OPCODE_I64_STORE32; opcode++) {
         engine_replace((struct engine_config){.checked_memory = variant.checked});
-        for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+        for (size_t i = 0; i < offset_count(); i++) {
             access_count = 0;
             add_stores(&opcode_info[opcode], offsets[i]);
             run_stores(instantiate_with_model(), &opcode_info[opcode], offsets[i]);
@@ -367,6 +392,12 @@ static void stores_to_another_memory_are_right_in_every_form(void **state)
 {
     (void)state;
     test_stores((struct variant){.memidx = 2});
+}
+
+static void stores_to_a_64_bit_memory_are_right_in_every_form(void **state)
+{
+    (void)state;
+    test_stores((struct variant){.address64 = true});
 }
 
 static void no_form_of_an_access_was_left_out(void **state)
@@ -487,9 +518,11 @@ static const struct CMUnitTest tests[] = {
     TEST(guarded_loads_are_right_in_every_form),
     TEST(checked_loads_are_right_in_every_form),
     TEST(loads_of_another_memory_are_right_in_every_form),
+    TEST(loads_of_a_64_bit_memory_are_right_in_every_form),
     TEST(guarded_stores_are_right_in_every_form),
     TEST(checked_stores_are_right_in_every_form),
     TEST(stores_to_another_memory_are_right_in_every_form),
+    TEST(stores_to_a_64_bit_memory_are_right_in_every_form),
     TEST(no_form_of_an_access_was_left_out),
     TEST(largest_memory_ends_at_4_gib),
     TEST(load_that_is_used_in_part_traps_where_the_whole_is_not_inside),

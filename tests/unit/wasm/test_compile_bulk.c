@@ -185,6 +185,101 @@ static void result_has_the_tables_type(void **state)
     refuse_bulk("i:e", ERROR_TYPE_MISMATCH, 4, CODE(LOCAL_GET, 0, TABLE_GET, 0));
 }
 
+/* Address types. */
+
+// Memories and tables 0 have 32-bit addresses, 1 have 64-bit ones.
+static bool accepts_mixed(const char *signature, const uint8_t *code, size_t length)
+{
+    const struct limits wide = {.minimum = 1, .address64 = true};
+
+    build_begin();
+    build_memory(1, 1);
+    build_memory_of(&(struct memorytype){.limits = wide});
+    build_table(FUNCREF, 1, 1);
+    build_table_of(FUNCREF, &wide);
+    build_function(signature, "", code, length);
+    build_element(SEGMENT_PASSIVE, 0, NULL, 0);
+    build_data_count(1);
+    build_data(SEGMENT_PASSIVE, 0, NULL, 0);
+    if (compile())
+        return true;
+    assert_int_equal(error.code, ERROR_TYPE_MISMATCH);
+    return false;
+}
+
+// An instruction on three operands, which must have these types and no others.
+static void assert_operands(const char *types, const uint8_t *code, size_t length)
+{
+    static const char letters[] = "iIr";
+    struct bytes whole = {0};
+
+    put_all(&whole, CODE(GET_3));
+    put_all(&whole, code, length);
+    for (unsigned i = 0; i < 27; i++) {
+        const char signature[] = {letters[i % 3], letters[i / 3 % 3], letters[i / 9], ':', '\0'};
+
+        assert_int_equal(accepts_mixed(signature, whole.data, whole.length),
+                         strncmp(signature, types, 3) == 0);
+    }
+    bytes_free(&whole);
+}
+
+static void lengths_have_the_smaller_of_two_address_types(void **state)
+{
+    (void)state;
+    for (uint8_t bulk = 0; bulk < 2; bulk++) {
+        uint8_t opcode = bulk == 0 ? MEMORY_COPY : TABLE_COPY;
+
+        assert_operands("iii", CODE(BULK(opcode), 0, 0));
+        assert_operands("iIi", CODE(BULK(opcode), 0, 1));
+        assert_operands("Iii", CODE(BULK(opcode), 1, 0));
+        assert_operands("III", CODE(BULK(opcode), 1, 1));
+    }
+}
+
+static void places_in_segments_have_32_bits(void **state)
+{
+    (void)state;
+    assert_operands("iii", CODE(BULK(MEMORY_INIT), 0, 0));
+    assert_operands("Iii", CODE(BULK(MEMORY_INIT), 0, 1));
+    assert_operands("iii", CODE(BULK(TABLE_INIT), 0, 0));
+    assert_operands("Iii", CODE(BULK(TABLE_INIT), 0, 1));
+}
+
+static void filling_has_the_address_type_twice(void **state)
+{
+    (void)state;
+    assert_operands("iii", CODE(BULK(MEMORY_FILL), 0));
+    assert_operands("IiI", CODE(BULK(MEMORY_FILL), 1));
+    assert_operands("iri", CODE(BULK(TABLE_FILL), 0));
+    assert_operands("IrI", CODE(BULK(TABLE_FILL), 1));
+}
+
+static void sizes_and_indices_have_the_address_type(void **state)
+{
+    (void)state;
+    for (uint8_t wide = 0; wide < 2; wide++) {
+        const char *i_i = wide ? "I:I" : "i:i";
+
+        assert_true(accepts_mixed(i_i, CODE(LOCAL_GET, 0, MEMORY_GROW, wide)));
+        assert_false(accepts_mixed(i_i, CODE(LOCAL_GET, 0, MEMORY_GROW, !wide)));
+        assert_true(accepts_mixed(i_i + 1, CODE(MEMORY_SIZE, wide)));
+        assert_false(accepts_mixed(i_i + 1, CODE(MEMORY_SIZE, !wide)));
+        assert_true(accepts_mixed(i_i + 1, CODE(BULK(TABLE_SIZE), wide)));
+        assert_false(accepts_mixed(i_i + 1, CODE(BULK(TABLE_SIZE), !wide)));
+        assert_true(accepts_mixed(wide ? "Ir:I" : "ir:i",
+                                  CODE(LOCAL_GET, 1, LOCAL_GET, 0, BULK(TABLE_GROW), wide)));
+        assert_false(accepts_mixed(wide ? "Ir:I" : "ir:i",
+                                   CODE(LOCAL_GET, 1, LOCAL_GET, 0, BULK(TABLE_GROW), !wide)));
+        assert_true(accepts_mixed(wide ? "I:r" : "i:r", CODE(LOCAL_GET, 0, TABLE_GET, wide)));
+        assert_false(accepts_mixed(wide ? "I:r" : "i:r", CODE(LOCAL_GET, 0, TABLE_GET, !wide)));
+        assert_true(
+            accepts_mixed(wide ? "Ir:" : "ir:", CODE(LOCAL_GET, 0, LOCAL_GET, 1, TABLE_SET, wide)));
+        assert_false(accepts_mixed(wide ? "Ir:" : "ir:",
+                                   CODE(LOCAL_GET, 0, LOCAL_GET, 1, TABLE_SET, !wide)));
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     TEST(sizes_are_cells_with_a_result),
     TEST(operands_stand_in_a_row),
@@ -199,6 +294,10 @@ static const struct CMUnitTest tests[] = {
     TEST(operands_are_checked),
     TEST(tables_of_a_copy_hold_the_same),
     TEST(result_has_the_tables_type),
+    TEST(lengths_have_the_smaller_of_two_address_types),
+    TEST(places_in_segments_have_32_bits),
+    TEST(filling_has_the_address_type_twice),
+    TEST(sizes_and_indices_have_the_address_type),
 };
 
 int main(void)

@@ -163,6 +163,23 @@ static void constant_index_of_a_table_goes_above_the_arguments(void **state)
     assert_code(TESTED_BODY, expected);
 }
 
+static void index_has_the_address_type_of_the_table(void **state)
+{
+    const struct limits wide = {.minimum = 1, .address64 = true};
+
+    (void)state;
+    for (uint8_t tableidx = 0; tableidx < 2; tableidx++) {
+        for (uint8_t type = 0; type < 2; type++) {
+            build_begin();
+            build_table(FUNCREF, 1, 1);
+            build_table_of(FUNCREF, &wide);
+            build_type(":");
+            build_function(type ? "I:" : "i:", "", CODE(LOCAL_GET, 0, CALL_INDIRECT, 0, tableidx));
+            assert_int_equal(compile(), type == tableidx);
+        }
+    }
+}
+
 static void call_cells_are_24_bytes_long(void **state)
 {
     (void)state;
@@ -233,6 +250,7 @@ static const struct CMUnitTest tests[] = {
     TEST(call_through_a_table_has_type_and_table),
     TEST(type_of_an_indirect_call_is_the_canonical_one),
     TEST(constant_index_of_a_table_goes_above_the_arguments),
+    TEST(index_has_the_address_type_of_the_table),
     TEST(call_cells_are_24_bytes_long),
     TEST(header_of_a_frame_lies_behind_locals_and_results),
     TEST(dead_calls_are_checked_and_emit_nothing),

@@ -426,6 +426,51 @@ static void checked_accesses_have_memory_and_wide_offset(void **state)
         CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD, LOCAL_GET, 1, F64_NEG, F64_STORE, 3, 4));
 }
 
+#define U64_MAX 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1 // LEB128
+
+// One function with a 64-bit memory.
+static void build_access64(const char *signature, const uint8_t *code, size_t length)
+{
+    build_begin();
+    build_memory_of(&(struct memorytype){.limits = {.minimum = 1, .address64 = true}});
+    build_function(signature, "", code, length);
+}
+
+static void accesses_of_64_bit_addresses_are_checked_ones(void **state)
+{
+    (void)state;
+    build_access64("I:i", CODE(LOCAL_GET, 0, I32_LOAD, 2, 8));
+    compile_accept();
+    assert_code(0, "checked.i32.load.s.n $0 0 8; return.integer.r");
+    build_access64("I:", CODE(LOCAL_GET, 0, LOCAL_GET, 0, I64_STORE, 3, U64_MAX));
+    compile_accept();
+    assert_code(0, "checked.i64.store.ss $0 0 18446744073709551615 $0; return.0");
+}
+
+static void constant_address_stays_apart_where_the_sum_leaves_64_bits(void **state)
+{
+    (void)state;
+    build_access64(":i", CODE(I64_CONST, 0x7f, I32_LOAD8_U, 0, 0));
+    compile_accept();
+    assert_code(0, "checked.i32.load8_u.n.n 0 18446744073709551615; return.integer.r");
+    build_access64(":i", CODE(I64_CONST, 0x7f, I32_LOAD8_U, 0, 1));
+    compile_accept();
+    assert_code(0, "const.s32 -1 -> $3; checked.i32.load8_u.s.n $3 0 1; return.integer.r");
+}
+
+static void address_and_offset_have_the_memorys_type(void **state)
+{
+    (void)state;
+    build_access64("i:i", CODE(LOCAL_GET, 0, I32_LOAD, 2, 0));
+    assert_false(compile());
+    assert_int_equal(error.code, ERROR_TYPE_MISMATCH);
+    build_access64("Ii:", CODE(LOCAL_GET, 1, LOCAL_GET, 1, I32_STORE, 2, 0));
+    assert_false(compile());
+    assert_int_equal(error.code, ERROR_TYPE_MISMATCH);
+    refuse_access("i:i", ERROR_OFFSET_OUT_OF_RANGE, 2,
+                  CODE(LOCAL_GET, 0, I32_LOAD, 2, 0x80, 0x80, 0x80, 0x80, 0x10));
+}
+
 /* What is not valid. */
 
 static void operands_of_another_type_are_refused_at_the_opcode(void **state)
@@ -523,6 +568,9 @@ static const struct CMUnitTest tests[] = {
     TEST(stored_constants_of_16_bits_are_immediates),
     TEST(float_zero_is_stored_as_an_integer_but_minus_zero_is_not),
     TEST(checked_accesses_have_memory_and_wide_offset),
+    TEST(accesses_of_64_bit_addresses_are_checked_ones),
+    TEST(constant_address_stays_apart_where_the_sum_leaves_64_bits),
+    TEST(address_and_offset_have_the_memorys_type),
     TEST(operands_of_another_type_are_refused_at_the_opcode),
     TEST(missing_operands_are_refused_at_the_opcode),
     TEST(types_are_checked_in_dead_code),

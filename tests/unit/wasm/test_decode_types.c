@@ -191,11 +191,15 @@ static void limits_flags_are_bits_of_which_two_are_known(void **state)
     for (unsigned flags = 0; flags < 256; flags++) {
         if (flags & 0xFA)
             refuse(ERROR_MALFORMED_LIMITS_FLAGS, 11, MODULE(5, 4, 1, (uint8_t)flags, 0, 0));
-        else if (flags & 4)
-            lack(FEATURE_MEMORY64, 11, MODULE(5, 4, 1, (uint8_t)flags, 0, 0));
     }
-    refuse(ERROR_UNEXPECTED_END_OF_SECTION, 13, MODULE(5, 3, 1, 5, 0)); // malformed comes first
-    lack(FEATURE_MEMORY64, 12, MODULE(4, 4, 1, 0x70, 4, 0));
+    accept(MODULE(5, 3, 1, 4, 1));
+    assert_true(module.memories[0].limits.address64);
+    accept(MODULE(5, 13, 1, 5, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1));
+    assert_true(module.memories[0].limits.maximum == UINT64_MAX);
+    assert_true(module.memories[0].limits.has_maximum);
+    accept(MODULE(4, 4, 1, 0x70, 4, 0));
+    assert_true(module.tables[0].type.limits.address64);
+    refuse(ERROR_UNEXPECTED_END_OF_SECTION, 13, MODULE(5, 3, 1, 5, 0));
 }
 
 static void several_memories_are_fine_imported_ones_first(void **state)

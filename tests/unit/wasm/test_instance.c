@@ -84,7 +84,7 @@ static struct name name_of(const char *text)
 static void make_instance(void)
 {
     const union slot value[2] = {{.u64 = 42}, {0}};
-    struct memorytype memorytype = {{.minimum = 1}};
+    struct memorytype memorytype = {.limits = {.minimum = 1}};
     struct tabletype tabletype = {VALTYPE_FUNCREF, {.minimum = TABLE_SIZE}};
 
     memories[0] = store_add_memory(&store, &memorytype, &error);
@@ -165,7 +165,7 @@ static void store_finishes_twice_and_from_zero(void **state)
 
 static void store_keeps_a_list_of_its_memories(void **state)
 {
-    struct memorytype type = {{.minimum = 0}};
+    struct memorytype type = {.limits = {.minimum = 0}};
     struct memory *second = store_add_memory(&store, &type, &error);
 
     (void)state;
@@ -176,7 +176,7 @@ static void store_keeps_a_list_of_its_memories(void **state)
 
 static void store_guards_memories_unless_told_to_check(void **state)
 {
-    struct memorytype type = {{.minimum = 0}};
+    struct memorytype type = {.limits = {.minimum = 0}};
 
     (void)state;
     assert_true(memories[0]->guarded);

@@ -105,7 +105,7 @@ static int set_up(void **state)
     const struct engine_config config = {.memory_bytes_max = 10 * MEMORY_PAGE_BYTES};
     const struct tabletype tabletype = {VALTYPE_FUNCREF,
                                         {.minimum = 4, .maximum = 8, .has_maximum = true}};
-    const struct memorytype memorytype = {{.minimum = 1, .maximum = 3, .has_maximum = true}};
+    const struct memorytype memorytype = {.limits = {.minimum = 1, .maximum = 3, .has_maximum = true}};
 
     (void)state;
     error_clear(&error);
@@ -253,12 +253,29 @@ static void memories_must_lie_within_the_limits_wanted(void **state)
 
 static void memory_without_maximum_does_not_fit_one_with(void **state)
 {
-    const struct memorytype type = {{.minimum = 1, .maximum = UINT64_MAX}};
+    const struct memorytype type = {.limits = {.minimum = 1, .maximum = UINT64_MAX}};
 
     (void)state;
     assert_true(engine_define_memory(engine, host, name_of("n"), &type, &error));
     assert_linkable(IMPORT(NAME('n'), MEMORY, 0, 1));
     assert_unlinkable(IMPORT(NAME('n'), MEMORY, 1, 1, 100), ERROR_INCOMPATIBLE_IMPORT_TYPE);
+}
+
+static void memories_and_tables_must_agree_in_address_type(void **state)
+{
+    const struct limits wide = {.minimum = 1, .address64 = true};
+    const struct memorytype memory = {.limits = wide};
+    const struct tabletype table = {VALTYPE_FUNCREF, wide};
+
+    (void)state;
+    assert_true(engine_define_memory(engine, host, name_of("w"), &memory, &error));
+    assert_true(engine_define_table(engine, host, name_of("x"), &table, &error));
+    assert_linkable(IMPORT(NAME('w'), MEMORY, 4, 1));
+    assert_unlinkable(IMPORT(NAME('w'), MEMORY, 0, 1), ERROR_INCOMPATIBLE_IMPORT_TYPE);
+    assert_unlinkable(IMPORT(NAME('m'), MEMORY, 4, 1), ERROR_INCOMPATIBLE_IMPORT_TYPE);
+    assert_linkable(IMPORT(NAME('x'), TABLE, FUNCREF, 4, 1));
+    assert_unlinkable(IMPORT(NAME('x'), TABLE, FUNCREF, 0, 1), ERROR_INCOMPATIBLE_IMPORT_TYPE);
+    assert_unlinkable(IMPORT(NAME('t'), TABLE, FUNCREF, 4, 1), ERROR_INCOMPATIBLE_IMPORT_TYPE);
 }
 
 static void grown_memory_counts_with_its_present_size(void **state)
@@ -542,6 +559,7 @@ int main(void)
         TEST(globals_must_agree_in_type_and_mutability),
         TEST(memories_must_lie_within_the_limits_wanted),
         TEST(memory_without_maximum_does_not_fit_one_with),
+        TEST(memories_and_tables_must_agree_in_address_type),
         TEST(grown_memory_counts_with_its_present_size),
         TEST(tables_must_agree_in_type_and_lie_within_the_limits_wanted),
         TEST(import_of_a_function_is_the_same_function),

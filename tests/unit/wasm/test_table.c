@@ -123,6 +123,24 @@ static void minimum_beyond_the_limit_is_a_limit_error(void **state)
     assert_null(table.elements);
 }
 
+static void sizes_of_64_bits_are_refused_without_wrapping(void **state)
+{
+    struct tabletype type = {VALTYPE_FUNCREF, {.minimum = UINT64_MAX, .address64 = true}};
+    struct table table;
+
+    (void)state;
+    assert_false(table_init(&table, &type, null, &budget, &error));
+    assert_int_equal(error.code, ERROR_LIMIT_TABLE);
+    error_clear(&error);
+    type.limits.minimum = 3;
+    assert_true(table_init(&table, &type, null, &budget, &error));
+    assert_true(table_grow(&table, UINT64_MAX, null) == UINT64_MAX);
+    assert_true(table_grow(&table, UINT64_MAX - 2, null) == UINT64_MAX);
+    assert_true(table_grow(&table, 1ull << 61, null) == UINT64_MAX);
+    assert_int_equal(table.size, 3);
+    table_finish(&table);
+}
+
 static void table_of_no_elements_can_be_had(void **state)
 {
     struct tabletype type = type_with_maximum(0, 0);
@@ -197,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup(growing_beyond_the_maximum_is_refused, set_up),
         cmocka_unit_test_setup(growing_beyond_the_limit_of_all_tables_is_refused, set_up),
         cmocka_unit_test_setup(minimum_beyond_the_limit_is_a_limit_error, set_up),
+        cmocka_unit_test_setup(sizes_of_64_bits_are_refused_without_wrapping, set_up),
         cmocka_unit_test_setup(table_of_no_elements_can_be_had, set_up),
         cmocka_unit_test_setup(elements_are_charged_to_the_budget_and_given_back, set_up),
         cmocka_unit_test_setup(minimum_beyond_the_budget_is_a_limit_error, set_up),

@@ -66,7 +66,7 @@ static void assert_killed(void (*body)(void), int signal_number)
 static void install(void)
 {
     const struct store_options options = {.stack_bytes = 1, .memory_bytes_max = 1 << 20};
-    const struct memorytype type = {{.minimum = 1}};
+    const struct memorytype type = {.limits = {.minimum = 1}};
 
     check(trap_install(&error));
     check(store_init(&store, &options, &error));
@@ -151,7 +151,7 @@ static void fault_in_a_memorys_guard_area_is_out_of_bounds(void **state)
 
 static void fault_in_first_memory_of_many(void)
 {
-    const struct memorytype type = {{.minimum = 0}};
+    const struct memorytype type = {.limits = {.minimum = 0}};
 
     install();
     for (int i = 0; i < 5; i++)
@@ -215,7 +215,7 @@ static void fault_in_guard_area_outside_handlers_ends_the_process(void **state)
 
 static void fault_in_checked_memory(void)
 {
-    const struct memorytype type = {{.minimum = 0}};
+    const struct memorytype type = {.limits = {.minimum = 0}};
 
     install_over_default();
     store.checked_memory = true;

@@ -40,6 +40,39 @@ static void memory_has_at_most_4_gib(void **state)
     refuse(ERROR_MEMORY_SIZE);
 }
 
+static void memory_of_64_bits_has_at_most_2_to_the_48_pages(void **state)
+{
+    struct memorytype type = {.limits = {.minimum = 1ull << 48, .address64 = true}};
+
+    (void)state;
+    build_memory_of(&type);
+    accept();
+    type.limits.minimum++;
+    build_memory_of(&type);
+    refuse(ERROR_MEMORY_SIZE);
+    type.limits = (struct limits){.maximum = 1ull << 48, .has_maximum = true, .address64 = true};
+    build_memory_of(&type);
+    accept();
+    type.limits.maximum++;
+    build_memory_of(&type);
+    refuse(ERROR_MEMORY_SIZE);
+    type.limits = (struct limits){.minimum = UINT64_MAX, .address64 = true};
+    build_import_memory_of("m", "n", &type);
+    refuse(ERROR_MEMORY_SIZE);
+}
+
+static void table_of_64_bits_has_any_size(void **state)
+{
+    struct limits limits = {.minimum = UINT64_MAX, .address64 = true};
+
+    (void)state;
+    build_table_of(FUNCREF, &limits);
+    accept();
+    limits.address64 = false;
+    build_table_of(FUNCREF, &limits);
+    refuse(ERROR_TABLE_SIZE);
+}
+
 static void minimum_is_at_most_the_maximum(void **state)
 {
     (void)state;
@@ -51,6 +84,11 @@ static void minimum_is_at_most_the_maximum(void **state)
     refuse(ERROR_SIZE_MINIMUM);
     build_table(FUNCREF, 0, 0);
     accept();
+    build_table_of(FUNCREF, &(struct limits){.minimum = UINT64_MAX,
+                                             .maximum = UINT64_MAX - 1,
+                                             .has_maximum = true,
+                                             .address64 = true});
+    refuse(ERROR_SIZE_MINIMUM);
 }
 
 static void imported_memories_and_tables_are_checked_too(void **state)
@@ -371,6 +409,8 @@ static void function_called_or_started_does_not_count_as_declared(void **state)
 
 static const struct CMUnitTest tests[] = {
     TEST(memory_has_at_most_4_gib),
+    TEST(memory_of_64_bits_has_at_most_2_to_the_48_pages),
+    TEST(table_of_64_bits_has_any_size),
     TEST(minimum_is_at_most_the_maximum),
     TEST(imported_memories_and_tables_are_checked_too),
     TEST(largest_table_is_valid),
