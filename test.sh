@@ -12,6 +12,7 @@ logs=build/logs
 # Converted specification tests, where the machine has them.
 spec=${PINFOLD_SPEC:-../shared/spec}
 spec_folders='core bulk-memory memory64 multi-memory'
+spec_proposals='custom-page-sizes'
 fuzz_seconds=5
 # For how long hostile workers attack each state of a host that a sanitizer watches.
 hostile_ms=300
@@ -222,6 +223,14 @@ spec_tests() {
     counted "$1-spec-checked" "$2/tests/pinfold-spec" --checked $paths
     # shellcheck disable=SC2086
     counted "$1-spec-metered" "$2/tests/pinfold-spec" --metered $paths
+    for spec_proposal in $spec_proposals; do
+        if [ -d "$spec/proposals/$spec_proposal" ]; then
+            for spec_option in --verbose --checked --metered; do
+                counted "$1-spec-$spec_proposal$spec_option" "$2/tests/pinfold-spec" \
+                    --feature "$spec_proposal" "$spec_option" "$spec/proposals/$spec_proposal"
+            done
+        fi
+    done
 }
 
 # variant NAME COMPILER TESTS OPTION...: configures, builds and tests. TESTS is "all", or "unit" for

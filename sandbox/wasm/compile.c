@@ -442,7 +442,7 @@ bool module_compile(struct module *module, const struct type_store *store,
                          .options = options,
                          .memory0_guarded = module->memory_count > 0 && !options->checked_memory &&
                                             memorytype_is_guardable(&module->memories[0]),
-                         .names = {module->types, module->type_count},
+                         .names = {module->types, module->type_count, module->features},
                          .reader = {.error = error}};
 
     bool done =

@@ -18,7 +18,9 @@ enum { SECTION_CUSTOM = 0, SECTION_ID_COUNT = 14 };
 
 struct type_names decode_names(const struct decoder *decoder)
 {
-    return (struct type_names){decoder->module->types, decoder->module->type_count};
+    const struct module *module = decoder->module;
+
+    return (struct type_names){module->types, module->type_count, module->features};
 }
 
 bool decode_count(struct reader *reader, uint32_t present, uint32_t limit, const char *what,
@@ -346,13 +348,13 @@ static bool read_module(struct decoder *decoder, struct reader *reader)
     return finish_module(decoder, reader);
 }
 
-bool module_decode(struct module *module, struct type_store *store, const uint8_t *bytes,
-                   size_t size, struct error *error)
+bool module_decode(struct module *module, struct type_store *store, uint32_t features,
+                   const uint8_t *bytes, size_t size, struct error *error)
 {
     struct decoder decoder = {.module = module, .store = store};
     struct reader reader;
 
-    *module = (struct module){.bytes = bytes, .size = size};
+    *module = (struct module){.bytes = bytes, .size = size, .features = features};
     if (size > LIMIT_MODULE_BYTES) {
         error_set(error, ERROR_LIMIT_MODULE, 0, "%zu bytes, at most %u", size, LIMIT_MODULE_BYTES);
     } else if (arena_init(&module->arena, ARENA_BASE + ARENA_FACTOR * size, error)) {

@@ -15,9 +15,10 @@
 #include "sandbox/wasm/type.h"
 
 // Decodes `size` bytes, which the module borrows. `module` is zeroed first; on failure it holds
-// nothing. Types are entered into `store`. Errors: malformed, limit, unsupported.
-MUST_CHECK bool module_decode(struct module *module, struct type_store *store, const uint8_t *bytes,
-                              size_t size, struct error *error);
+// nothing. Types are entered into `store`. `features` are the proposals that are on, of
+// FEATURES_PROPOSED. Errors: malformed, limit, unsupported.
+MUST_CHECK bool module_decode(struct module *module, struct type_store *store, uint32_t features,
+                              const uint8_t *bytes, size_t size, struct error *error);
 
 // Frees what the module holds, translated code included. Takes a zeroed module.
 void module_finish(struct module *module);

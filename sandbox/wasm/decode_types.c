@@ -101,16 +101,24 @@ bool decode_types(struct decoder *decoder, struct reader *reader)
     return true;
 }
 
-enum { LIMITS_MAXIMUM = 1 << 0, LIMITS_ADDRESS64 = 1 << 2 };
+enum {
+    LIMITS_MAXIMUM = 1 << 0,
+    LIMITS_ADDRESS64 = 1 << 2,
+    LIMITS_PAGE_SIZE = 1 << 3, // of memories, a proposal: the logarithm of a page's bytes follows
+    LIMITS_KNOWN = LIMITS_MAXIMUM | LIMITS_ADDRESS64,
+    PAGE_LOG2_MAX = 64
+};
 
 // Grammar Blimits: numbers are 64 bits wide here, whatever the address type. That they fit it, and
-// each other, is validation. Bit 1 would mean "shared", a proposal.
-static bool read_limits(struct reader *reader, struct limits *limits)
+// each other, is validation. Flags that are not among the known ones are malformed.
+static bool read_limits(struct reader *reader, unsigned known, struct limits *limits,
+                        uint8_t *flags_read)
 {
     uint64_t offset = reader_offset(reader);
     uint8_t flags = reader_u8(reader);
 
-    if (flags & ~(LIMITS_MAXIMUM | LIMITS_ADDRESS64))
+    *flags_read = flags;
+    if (flags & ~known)
         return reader_fail_at(reader, offset, ERROR_MALFORMED_LIMITS_FLAGS);
     limits->has_maximum = flags & LIMITS_MAXIMUM;
     limits->address64 = flags & LIMITS_ADDRESS64;
@@ -123,8 +131,35 @@ static bool read_table_type(struct decoder *decoder, struct reader *reader, stru
 {
     struct type_names names = decode_names(decoder);
 
+    uint8_t flags;
+
     type->element = reftype_read(reader, &names);
-    return !reader->failed && read_limits(reader, &type->limits);
+    return !reader->failed && read_limits(reader, LIMITS_KNOWN, &type->limits, &flags);
+}
+
+static bool read_page_size(struct reader *reader, struct memorytype *type)
+{
+    uint64_t offset = reader_offset(reader);
+    uint32_t log2 = reader_u32(reader);
+
+    if (log2 > PAGE_LOG2_MAX)
+        return reader_fail_at(reader, offset, ERROR_MALFORMED_PAGE_SIZE);
+    type->has_page_size = true;
+    type->page_log2 = (uint8_t)log2;
+    return !reader->failed;
+}
+
+static bool read_memory_type(struct decoder *decoder, struct reader *reader,
+                             struct memorytype *type)
+{
+    uint32_t features = decoder->module->features;
+    unsigned known = LIMITS_KNOWN;
+    uint8_t flags;
+
+    if (features & FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES))
+        known |= LIMITS_PAGE_SIZE;
+    return read_limits(reader, known, &type->limits, &flags) &&
+           (!(flags & LIMITS_PAGE_SIZE) || read_page_size(reader, type));
 }
 
 static bool read_global_type(struct decoder *decoder, struct reader *reader,
@@ -193,7 +228,7 @@ static bool import_memory(struct decoder *decoder, struct reader *reader)
     if (memories == NULL)
         return false;
     module->memories = memories;
-    return read_limits(reader, &memories[module->memory_count++].limits);
+    return read_memory_type(decoder, reader, &memories[module->memory_count++]);
 }
 
 static bool import_global(struct decoder *decoder, struct reader *reader)
@@ -322,7 +357,7 @@ bool decode_memories(struct decoder *decoder, struct reader *reader)
     module->memories = decode_extend(decoder, reader, module->memories, imported, imported + count,
                                      sizeof *module->memories);
     for (uint32_t i = 0; i < count && !reader->failed; i++)
-        if (!read_limits(reader, &module->memories[imported + i].limits))
+        if (!read_memory_type(decoder, reader, &module->memories[imported + i]))
             return false;
     module->memory_count += count;
     return !reader->failed;

@@ -28,6 +28,7 @@ struct engine {
     struct arena arena; // this struct and the modules
     struct loaded *modules;
     uint64_t code_bytes_max; // 0: by the module's size
+    uint32_t features;       // of FEATURES_PROPOSED
 };
 
 bool engine_create(const struct engine_config *config, struct engine **engine, struct error *error)
@@ -58,6 +59,7 @@ bool engine_create(const struct engine_config *config, struct engine **engine, s
     }
     made->arena = arena;
     made->code_bytes_max = config->code_bytes_max;
+    made->features = config->features & FEATURES_PROPOSED;
     made->store.fuel = UINT64_MAX / 2;
     *engine = made;
     return true;
@@ -109,7 +111,8 @@ static bool load(struct engine *engine, const uint8_t *bytes, size_t size, bool 
     *module = NULL;
     if (loaded == NULL)
         return error_set(error, ERROR_LIMIT_MEMORY, 0, "too many modules");
-    if (!module_decode(&loaded->module, &engine->store.types, bytes, size, error) ||
+    if (!module_decode(&loaded->module, &engine->store.types, engine->features, bytes, size,
+                       error) ||
         (compiled && !module_compile(&loaded->module, &engine->store.types, &options, error))) {
         module_finish(&loaded->module);
         arena_release(&engine->arena, mark);

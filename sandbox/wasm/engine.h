@@ -15,6 +15,7 @@
 #include "sandbox/wasm/instance.h"
 #include "sandbox/wasm/instantiate.h"
 #include "sandbox/wasm/module.h"
+#include "sandbox/wasm/opcode.h"
 #include "sandbox/wasm/trap.h"
 #include "sandbox/wasm/type.h"
 #include "sandbox/wasm/value.h"
@@ -27,6 +28,7 @@ struct engine_config {
     bool metered;              /* count fuel */
     size_t stack_bytes;        /* slot stack; default 1 MiB */
     uint64_t memory_bytes_max; /* all linear memories and tables together; default 4 GiB */
+    uint32_t features;         /* proposals to switch on, of FEATURES_PROPOSED; default none */
     uint64_t code_bytes_max;   /* cells of one module; default 64 MiB + 16 x its size */
 };
 

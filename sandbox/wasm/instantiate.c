@@ -167,6 +167,12 @@ static bool globaltype_matches(const struct type_store *types, struct globaltype
                              : valtype_matches(types, given.type, wanted.type);
 }
 
+static bool memorytype_matches(const struct memorytype *given, const struct memorytype *wanted)
+{
+    return memorytype_page_shift(given) == memorytype_page_shift(wanted) &&
+           limits_match(&given->limits, &wanted->limits);
+}
+
 static bool import_matches(const struct work *work, const struct import *import,
                            const struct external *external)
 {
@@ -182,7 +188,7 @@ static bool import_matches(const struct work *work, const struct import *import,
     case EXTERNAL_TABLE:
         return tabletype_matches(&external->table->type, &module->tables[index].type);
     case EXTERNAL_MEMORY:
-        return limits_match(&external->memory->type.limits, &module->memories[index].limits);
+        return memorytype_matches(&external->memory->type, &module->memories[index]);
     case EXTERNAL_GLOBAL:
         return globaltype_matches(types, external->global->type, module->globals[index].type);
     case EXTERNAL_TAG:

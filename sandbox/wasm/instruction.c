@@ -5,12 +5,14 @@
 
 bool feature_refuse(struct reader *reader, uint64_t offset, enum feature feature, const char *what)
 {
+    bool is_off = FEATURES_PROPOSED & FEATURE_BIT(feature);
+    enum error_code code = is_off ? ERROR_FEATURE_OFF : ERROR_UNSUPPORTED_FEATURE;
+
     if (!reader->failed && reader->error->code == ERROR_NONE) {
-        error_set(reader->error, ERROR_UNSUPPORTED_FEATURE, offset, "%s (%s)",
-                  feature_name(feature), what);
+        error_set(reader->error, code, offset, "%s (%s)", feature_name(feature), what);
         reader->error->detail = (uint8_t)feature;
     }
-    return reader_fail_at(reader, offset, ERROR_UNSUPPORTED_FEATURE);
+    return reader_fail_at(reader, offset, code);
 }
 
 // A type written as one byte, which is a negative number of seven bits, so that it cannot be taken
@@ -291,7 +293,7 @@ read_any(struct reader *reader, const struct type_names *names, struct instructi
     if (instruction->opcode == OPCODE_INVALID)
         return false;
     info = &opcode_info[instruction->opcode];
-    if (info->feature != FEATURE_CORE)
+    if (info->feature != FEATURE_CORE && !(names->features & FEATURE_BIT(info->feature)))
         return feature_refuse(reader, instruction->offset, (enum feature)info->feature,
                               info->mnemonic);
     read_immediate(reader, names, instruction);

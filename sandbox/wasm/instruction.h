@@ -36,10 +36,12 @@ struct instruction {
     uint64_t offset;      // of the opcode's first byte in the module
 };
 
-// Names for concrete heap types while reading: which canonical type a typeidx stands for.
+// Names for concrete heap types while reading: which canonical type a typeidx stands for. And which
+// proposals are on.
 struct type_names {
     const uint32_t *types; // typeidx -> canonical number
     uint32_t count;
+    uint32_t features; // of FEATURES_PROPOSED
 };
 
 // Reads one instruction. False after an error (malformed: recorded in the reader; an opcode whose
@@ -54,5 +56,6 @@ valtype valtype_read(struct reader *reader, const struct type_names *names);
 valtype reftype_read(struct reader *reader, const struct type_names *names);
 
 // Records that what stands at `offset`, called `what` (a mnemonic, say), needs a feature that the
-// engine lacks, and makes the reader fail. Always returns false. error->detail is the feature.
+// engine lacks or that is off, and makes the reader fail. Always returns false. error->detail is
+// the feature.
 bool feature_refuse(struct reader *reader, uint64_t offset, enum feature feature, const char *what);

@@ -15,12 +15,13 @@ static uint64_t smaller(uint64_t left, uint64_t right)
 // is reserved even for an empty one, since a base of NULL means that there is no memory at all.
 static uint64_t reservation_bytes(const struct memory *memory)
 {
-    uint64_t pages;
+    uint64_t bytes = memory->budget->bytes_max & ~(MEMORY_PAGE_BYTES - 1);
 
     if (memory->guarded)
         return MEMORY_GUARDED_RESERVATION;
-    pages = smaller(memory->maximum_pages, memory->budget->bytes_max / MEMORY_PAGE_BYTES);
-    return (pages == 0 ? 1 : pages) * MEMORY_PAGE_BYTES;
+    if (memory->maximum_pages < bytes >> memory->page_shift)
+        bytes = ALIGN_UP(memory->maximum_pages << memory->page_shift, MEMORY_PAGE_BYTES);
+    return bytes == 0 ? MEMORY_PAGE_BYTES : bytes;
 }
 
 static bool reserve(struct memory *memory, struct error *error)
@@ -43,6 +44,7 @@ bool memory_init(struct memory *memory, const struct memorytype *type, bool guar
 
     *memory = (struct memory){.type = *type, .budget = budget};
     memory->guarded = guarded && memorytype_is_guardable(type);
+    memory->page_shift = memorytype_page_shift(type);
     memory->maximum_pages = memorytype_pages_max(type);
     if (limits->has_maximum)
         memory->maximum_pages = smaller(memory->maximum_pages, limits->maximum);
@@ -59,8 +61,8 @@ void memory_finish(struct memory *memory)
 {
     if (memory == NULL || memory->base == NULL)
         return;
-    assert(memory->budget->bytes_used >= memory->size_bytes);
-    memory->budget->bytes_used -= memory->size_bytes;
+    assert(memory->budget->bytes_used >= memory_committed(memory));
+    memory->budget->bytes_used -= memory_committed(memory);
     munmap(memory->base, memory->reserved_bytes);
     *memory = (struct memory){.base = NULL};
 }
@@ -69,28 +71,32 @@ void memory_finish(struct memory *memory)
 static bool may_grow(const struct memory *memory, uint64_t pages)
 {
     struct memory_budget *budget = memory->budget;
-    uint64_t room = smaller(memory->reserved_bytes - memory->size_bytes,
-                            budget->bytes_max - budget->bytes_used);
+    uint64_t committed = memory_committed(memory);
+    uint64_t room =
+        smaller(memory->reserved_bytes - committed, budget->bytes_max - budget->bytes_used) &
+        ~(MEMORY_PAGE_BYTES - 1);
+    uint64_t most = (committed + room - memory->size_bytes) >> memory->page_shift;
 
     if (pages > memory->maximum_pages - memory_pages(memory))
         return false;
-    budget->refused = budget->refused || pages > room / MEMORY_PAGE_BYTES;
-    return pages <= room / MEMORY_PAGE_BYTES;
+    budget->refused = budget->refused || pages > most;
+    return pages <= most;
 }
 
 // Fresh pages of a private mapping read as zero, as growing wants them (specification: growmem).
 uint64_t memory_grow(struct memory *memory, uint64_t pages)
 {
     uint64_t pages_before = memory_pages(memory);
-    uint64_t bytes;
+    uint64_t committed = memory_committed(memory);
+    uint64_t bytes; // more to commit
 
     if (!may_grow(memory, pages))
         return UINT64_MAX;
-    bytes = pages * MEMORY_PAGE_BYTES; // no more than is reserved
-    if (bytes != 0 &&
-        mprotect(memory->base + memory->size_bytes, bytes, PROT_READ | PROT_WRITE) != 0)
+    bytes = ALIGN_UP(memory->size_bytes + (pages << memory->page_shift), MEMORY_PAGE_BYTES) -
+            committed; // no more than is reserved
+    if (bytes != 0 && mprotect(memory->base + committed, bytes, PROT_READ | PROT_WRITE) != 0)
         return UINT64_MAX;
-    memory->size_bytes += bytes;
+    memory->size_bytes += pages << memory->page_shift;
     memory->budget->bytes_used += bytes;
     memory->type.limits.minimum = pages_before + pages;
     return pages_before;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sandbox/base/checked.h"
 #include "sandbox/wasm/module.h"
 
 #define MEMORY_GUARDED_RESERVATION (8ull * 1024 * 1024 * 1024 + 65536)
@@ -18,6 +19,7 @@ struct memory {
     uint8_t *base;
     uint64_t size_bytes;
     uint64_t reserved_bytes;
+    uint32_t page_shift;    /* logarithm of a page's bytes */
     uint64_t maximum_pages; /* of the type, or what its address type allows */
     struct memorytype type; /* its minimum is the current size, as the import rules want it */
     bool guarded;
@@ -32,6 +34,15 @@ struct memory_budget {
     bool refused; /* more than it allows was asked for: the likely cause of what goes wrong next */
 };
 
+/*
+ * What is accessible, and counts towards the budget: whole pages of 64 KiB, which is a multiple of
+ * the machine's, whatever the memory's own are. Beyond the size all of it is zero.
+ */
+static inline uint64_t memory_committed(const struct memory *memory)
+{
+    return ALIGN_UP(memory->size_bytes, MEMORY_PAGE_BYTES);
+}
+
 /* Reserves and commits the minimum. On failure nothing is kept. Zeroed. */
 bool memory_init(struct memory *memory, const struct memorytype *type, bool guarded,
                  struct memory_budget *budget, struct error *error) MUST_CHECK;
@@ -43,7 +54,7 @@ uint64_t memory_grow(struct memory *memory, uint64_t pages);
 
 static inline uint64_t memory_pages(const struct memory *memory)
 {
-    return memory->size_bytes / MEMORY_PAGE_BYTES;
+    return memory->size_bytes >> memory->page_shift;
 }
 
 /* Are [address, address + length) all inside? */

@@ -38,18 +38,34 @@ struct tabletype {
 
 struct memorytype {
     struct limits limits;
+    bool has_page_size; /* custom-page-sizes: another than 64 KiB */
+    uint8_t page_log2;  /* in that case, of its bytes */
 };
 
-/* How many pages its address type allows (specification: "Memory Types"). */
+/* The base-2 logarithm of a page's bytes. */
+static inline uint32_t memorytype_page_shift(const struct memorytype *type)
+{
+    return type->has_page_size ? type->page_log2 : 16;
+}
+
+/*
+ * How many pages its address type allows (specification: "Memory Types"). With pages of one byte it
+ * is one less than there are addresses, so that the size is a number of that type.
+ */
 static inline uint64_t memorytype_pages_max(const struct memorytype *type)
 {
+    if (memorytype_page_shift(type) == 0)
+        return type->limits.address64 ? UINT64_MAX : UINT32_MAX;
     return 1ull << (type->limits.address64 ? 48 : 16);
 }
 
-/* Can guard pages stand for the check of an access? No guard area is wide enough for 64 bits. */
+/*
+ * Can guard pages stand for the check of an access? No guard area is wide enough for 64 bits, and
+ * none begins in the middle of a page of the machine's.
+ */
 static inline bool memorytype_is_guardable(const struct memorytype *type)
 {
-    return !type->limits.address64;
+    return !type->limits.address64 && memorytype_page_shift(type) == 16;
 }
 
 struct globaltype {
@@ -185,6 +201,7 @@ struct module {
     struct arena arena; /* everything below but cells and tables of code */
     const uint8_t *bytes;
     size_t size;
+    uint32_t features; /* of FEATURES_PROPOSED, those that are on */
 
     const uint32_t *types; /* typeidx -> canonical number */
     uint32_t type_count;

@@ -19,6 +19,10 @@ enum feature {
     FEATURE_COUNT
 };
 
+/* Sets of features. */
+#define FEATURE_BIT(feature_) (1u << (feature_))
+#define FEATURES_PROPOSED     FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES) /* off by default */
+
 /* Kinds of immediates; opcode.def says what each one holds. */
 enum immediate {
 #define IMMEDIATE(name_) IMMEDIATE_##name_,

@@ -36,6 +36,9 @@ static bool memories_valid(struct checker *v)
     for (uint32_t i = 0; i < v->module->memory_count; i++) {
         const struct memorytype *type = &v->module->memories[i];
 
+        if (type->has_page_size && type->page_log2 != 0 && type->page_log2 != 16)
+            return error_set(v->error, ERROR_CUSTOM_PAGE_SIZE, 0, "2^%u bytes, not 1 or 65536",
+                             type->page_log2);
         if (!limits_valid(v, &type->limits, memorytype_pages_max(type), ERROR_MEMORY_SIZE))
             return false;
     }

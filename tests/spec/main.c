@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs converted specification scripts through the engine:
-//     pinfold-spec [--checked] [--metered] [--later FILE] [--verbose] [--print-later] PATH…
+//     pinfold-spec [--checked] [--metered] [--feature NAME]… [--later FILE] [--verbose]
+//                  [--print-later] PATH…
 // Prints a line for each script that falls short and last "N passed, N failed, N skipped", which
 // add up to all commands. Exit status 1 when something failed, 2 for a wrong command line.
 #include <getopt.h>
@@ -14,6 +15,7 @@ static const char usage[] =
     "PATH is a script (NAME.json, with its blob beside it) or a folder of scripts.\n"
     "  --checked      explicit bounds checks instead of guard pages\n"
     "  --metered      count fuel\n"
+    "  --feature NAME switch a proposal on, by its folder's name: custom-page-sizes\n"
     "  --later FILE   the list of what may be skipped, instead of tests/spec/later.txt\n"
     "  --print-later  print the lines which that list needs now, the rest on stderr\n"
     "  --verbose      all scripts, all failures, and messages with unexpected wording\n";
@@ -25,13 +27,34 @@ struct options {
     bool verbose;
 };
 
+// Proposals are called as their folders are: feature_name with dashes. False if there is none.
+static bool switch_on(struct engine_config *config, const char *name)
+{
+    for (unsigned i = 0; i < FEATURE_COUNT; i++) {
+        const char *words = feature_name((enum feature)i);
+        size_t at = 0;
+
+        while (name[at] != '\0' && (words[at] == ' ' ? '-' : words[at]) == name[at])
+            at++;
+        if (name[at] == '\0' && words[at] == '\0' && (FEATURES_PROPOSED & FEATURE_BIT(i))) {
+            config->features |= FEATURE_BIT(i);
+            return true;
+        }
+    }
+    return false;
+}
+
 // The index of the first PATH, or 0 when the command line is wrong.
 static int parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
-        {"checked", no_argument, NULL, 'c'},     {"metered", no_argument, NULL, 'm'},
-        {"later", required_argument, NULL, 'l'}, {"print-later", no_argument, NULL, 'p'},
-        {"verbose", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"checked", no_argument, NULL, 'c'},
+        {"metered", no_argument, NULL, 'm'},
+        {"later", required_argument, NULL, 'l'},
+        {"print-later", no_argument, NULL, 'p'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"feature", required_argument, NULL, 'f'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -44,6 +67,10 @@ static int parse_options(int argc, char **argv, struct options *options)
             break;
         case 'm':
             options->config.metered = true;
+            break;
+        case 'f':
+            if (!switch_on(&options->config, optarg))
+                return 0;
             break;
         case 'l':
             options->later = optarg;

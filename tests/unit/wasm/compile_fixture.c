@@ -10,6 +10,7 @@ struct type_store store;
 struct module module;
 struct error error;
 struct compile_options options;
+uint32_t features;
 uint8_t *module_bytes;
 
 static char text[TEXT_BYTES];
@@ -20,6 +21,7 @@ int open_compiler(void **state)
     (void)state;
     error_clear(&error);
     options = (struct compile_options){.code_bytes_max = 1024 * 1024};
+    features = 0;
     build_begin();
     return type_store_init(&store, TYPES_MAX, &error) ? 0 : -1;
 }
@@ -47,7 +49,7 @@ bool compile(void)
     forget_module();
     error_clear(&error);
     module_bytes = build_end(&size);
-    return module_decode(&module, &store, module_bytes, size, &error) &&
+    return module_decode(&module, &store, features, module_bytes, size, &error) &&
            module_compile(&module, &store, &options, &error);
 }
 

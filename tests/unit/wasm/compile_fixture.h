@@ -22,11 +22,13 @@
 #include "sandbox/wasm/operation.h"
 #include "tests/unit/wasm/module_builder.h"
 
-// The module compiled last and what is around it; `options` may be set before compiling.
+// The module compiled last and what is around it; `options` and `features` may be set before
+// compiling.
 extern struct type_store store;
 extern struct module module;
 extern struct error error;
 extern struct compile_options options;
+extern uint32_t features;
 extern uint8_t *module_bytes;
 
 int open_compiler(void **state);

@@ -32,12 +32,14 @@
 static struct type_store store;
 static struct module module;
 static struct error error;
+static uint32_t features; // proposals that are on
 static uint8_t *copy; // the bytes being decoded, and not one more
 
 static inline int open_store(void **state)
 {
     (void)state;
     error_clear(&error);
+    features = 0;
     return type_store_init(&store, TYPES_MAX, &error) ? 0 : -1;
 }
 
@@ -60,7 +62,7 @@ static inline bool decode(const uint8_t *bytes, size_t length)
     if (length != 0)
         memcpy(copy, bytes, length);
     error_clear(&error);
-    return module_decode(&module, &store, copy, length, &error);
+    return module_decode(&module, &store, features, copy, length, &error);
 }
 
 static inline void accept(const uint8_t *bytes, size_t length)

@@ -270,16 +270,25 @@ uint32_t build_table(uint8_t type, uint32_t size, uint32_t maximum)
     return count_kind(EXTERNAL_TABLE);
 }
 
+static uint32_t put_memory_of(struct bytes *bytes, const struct memorytype *type)
+{
+    size_t flags = bytes->length;
+
+    put_limits_of(bytes, &type->limits);
+    bytes->data[flags] |= (uint8_t)(type->has_page_size << 3);
+    if (type->has_page_size)
+        put_u32(bytes, type->page_log2);
+    return count_kind(EXTERNAL_MEMORY);
+}
+
 uint32_t build_memory_of(const struct memorytype *type)
 {
-    put_limits_of(add_to(SECTION_MEMORY), &type->limits);
-    return count_kind(EXTERNAL_MEMORY);
+    return put_memory_of(add_to(SECTION_MEMORY), type);
 }
 
 uint32_t build_import_memory_of(const char *module, const char *name, const struct memorytype *type)
 {
-    put_limits_of(add_import(module, name, EXTERNAL_MEMORY), &type->limits);
-    return count_kind(EXTERNAL_MEMORY);
+    return put_memory_of(add_import(module, name, EXTERNAL_MEMORY), type);
 }
 
 uint32_t build_table_of(uint8_t type, const struct limits *limits)

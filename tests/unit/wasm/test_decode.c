@@ -33,7 +33,7 @@ static void a_module_beyond_the_limit_is_not_looked_at(void **state)
 
     (void)state;
     error_clear(&error);
-    assert_false(module_decode(&module, &store, &byte, (size_t)LIMIT_MODULE_BYTES + 1, &error));
+    assert_false(module_decode(&module, &store, features, &byte, (size_t)LIMIT_MODULE_BYTES + 1, &error));
     assert_int_equal(error.code, ERROR_LIMIT_MODULE);
     assert_null(module.arena.base);
 }

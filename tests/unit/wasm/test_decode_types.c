@@ -202,6 +202,25 @@ static void limits_flags_are_bits_of_which_two_are_known(void **state)
     refuse(ERROR_UNEXPECTED_END_OF_SECTION, 13, MODULE(5, 3, 1, 5, 0));
 }
 
+static void page_sizes_stand_behind_the_limits_of_memories_where_they_are_on(void **state)
+{
+    (void)state;
+    refuse(ERROR_MALFORMED_LIMITS_FLAGS, 11, MODULE(5, 4, 1, 8, 0, 0));
+    features = FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES);
+    accept(MODULE(5, 4, 1, 8, 3, 0));
+    assert_int_equal(module.memories[0].limits.minimum, 3);
+    assert_int_equal(memorytype_page_shift(&module.memories[0]), 0);
+    accept(MODULE(2, 8, 1, 0, 0, 2, 0x0D, 1, 5, 16));
+    assert_int_equal(memorytype_page_shift(&module.memories[0]), 16);
+    assert_true(module.memories[0].limits.address64);
+    accept(MODULE(5, 3, 1, 0, 1));
+    assert_int_equal(memorytype_page_shift(&module.memories[0]), 16);
+    accept(MODULE(5, 4, 1, 8, 0, 64)); // not valid, but well-formed
+    refuse(ERROR_MALFORMED_PAGE_SIZE, 13, MODULE(5, 4, 1, 8, 0, 65));
+    refuse(ERROR_UNEXPECTED_END_OF_SECTION, 13, MODULE(5, 3, 1, 8, 0));
+    refuse(ERROR_MALFORMED_LIMITS_FLAGS, 12, MODULE(4, 5, 1, 0x70, 8, 0, 0));
+}
+
 static void several_memories_are_fine_imported_ones_first(void **state)
 {
     (void)state;
@@ -306,6 +325,7 @@ int main(void)
         TEST(imports_of_unknown_types_are_invalid),
         TEST(limits_are_numbers_of_64_bits),
         TEST(limits_flags_are_bits_of_which_two_are_known),
+        TEST(page_sizes_stand_behind_the_limits_of_memories_where_they_are_on),
         TEST(several_memories_are_fine_imported_ones_first),
         TEST(more_than_a_hundred_memories_are_a_limit_error),
         TEST(several_tables_are_fine),

@@ -197,6 +197,62 @@ static void memories_share_one_budget(void **state)
     assert_int_equal(CALL_GUEST(instance, GROW_FEW, 1), 0xffffffff);
 }
 
+/* Pages of one byte, a proposal. */
+
+static void memory_of_bytes_ends_at_its_last_byte(void **state)
+{
+    const struct memorytype type = {.limits = {.minimum = 5, .maximum = 12, .has_maximum = true},
+                                    .has_page_size = true};
+
+    (void)state;
+    for (int checked = 0; checked < 2; checked++) {
+        engine_replace((struct engine_config){.checked_memory = checked,
+                                              .features = FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES)});
+        build_memory_of(&type);
+        build_function("i:i", "", CODE(LOCAL_GET, 0, I32_LOAD8_U, 0, 0));
+        build_function("i:i", "", CODE(LOCAL_GET, 0, I32_LOAD, 0, 0));
+        build_function("i:i", "", CODE(LOCAL_GET, 0, MEMORY_GROW, 0));
+        build_function(":i", "", CODE(MEMORY_SIZE, 0));
+        instance = instantiate_built();
+        assert_int_equal(CALL_GUEST(instance, 0, 4), 0);
+        CALL_TRAPS(TRAP_MEMORY_OUT_OF_BOUNDS, instance, 0, 5);
+        CALL_TRAPS(TRAP_MEMORY_OUT_OF_BOUNDS, instance, 1, 2);
+        assert_int_equal(CALL_GUEST(instance, 2, 7), 5);
+        assert_int_equal(CALL_GUEST(instance, 1, 8), 0);
+        CALL_TRAPS(TRAP_MEMORY_OUT_OF_BOUNDS, instance, 1, 9);
+        assert_int_equal(CALL_GUEST(instance, 2, 1), 0xffffffff);
+        assert_int_equal(CALL_GUEST(instance, 3), 12);
+    }
+}
+
+static void page_size_of_an_imported_memory_must_be_the_same(void **state)
+{
+    const struct memorytype bytes = {.limits = {.minimum = 1}, .has_page_size = true};
+    const struct memorytype pages = {.limits = {.minimum = 1}};
+    const struct memorytype same = {
+        .limits = {.minimum = 1}, .has_page_size = true, .page_log2 = 16};
+    const struct memorytype *const types[] = {&bytes, &pages, &same};
+
+    (void)state;
+    engine_replace((struct engine_config){.features = FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES)});
+    for (int given = 0; given < 3; given++) {
+        assert_true(
+            engine_define_memory(engine, engine_name("m"), engine_name("n"), types[given], &error));
+        for (int wanted = 0; wanted < 3; wanted++) {
+            struct module *module;
+            bool fits = (given == 0) == (wanted == 0);
+
+            build_import_memory_of("m", "n", types[wanted]);
+            module = load_built();
+            error_clear(&error);
+            assert_int_equal(engine_instantiate(engine, module, &instance, &trap, &error),
+                             fits ? OUTCOME_OK : OUTCOME_ERROR);
+            assert_int_equal(error.code, fits ? ERROR_NONE : ERROR_INCOMPATIBLE_IMPORT_TYPE);
+        }
+    }
+    error_clear(&error);
+}
+
 static const struct CMUnitTest tests[] = {
     TEST(copy_goes_from_one_memory_to_another_in_both_directions),
     TEST(copy_between_memories_keeps_to_the_bounds_of_each),
@@ -206,6 +262,8 @@ static const struct CMUnitTest tests[] = {
     TEST(unknown_memory_is_invalid_in_every_instruction),
     TEST(a_hundred_memories_are_all_there),
     TEST(memories_share_one_budget),
+    TEST(memory_of_bytes_ends_at_its_last_byte),
+    TEST(page_size_of_an_imported_memory_must_be_the_same),
 };
 
 int main(void)

@@ -242,6 +242,81 @@ static void reservation_that_no_address_space_has_is_a_system_error(void **state
     assert_int_equal(error.code, ERROR_SYSTEM_RESERVE);
 }
 
+/* Pages of one byte. */
+
+static struct memorytype type_of_bytes(uint64_t minimum, bool address64)
+{
+    return (struct memorytype){
+        .limits = {.minimum = minimum, .maximum = UINT64_MAX, .address64 = address64},
+        .has_page_size = true,
+    };
+}
+
+static void memory_of_bytes_grows_by_bytes_and_commits_whole_pages(void **state)
+{
+    struct memorytype type = type_of_bytes(1, false);
+    struct memory memory;
+
+    (void)state;
+    assert_true(memory_init(&memory, &type, true, &budget, &error));
+    assert_false(memory.guarded);
+    assert_int_equal(memory.size_bytes, 1);
+    assert_int_equal(budget.bytes_used, MEMORY_PAGE_BYTES);
+    assert_int_equal(memory_grow(&memory, MEMORY_PAGE_BYTES - 1), 1);
+    assert_int_equal(budget.bytes_used, MEMORY_PAGE_BYTES);
+    memory.base[MEMORY_PAGE_BYTES - 1] = 1;
+    assert_int_equal(memory_grow(&memory, 1), MEMORY_PAGE_BYTES);
+    assert_int_equal(memory.size_bytes, MEMORY_PAGE_BYTES + 1);
+    assert_int_equal(budget.bytes_used, 2 * MEMORY_PAGE_BYTES);
+    assert_int_equal(memory.base[MEMORY_PAGE_BYTES], 0);
+    memory.base[MEMORY_PAGE_BYTES] = 1;
+    assert_int_equal(memory.type.limits.minimum, MEMORY_PAGE_BYTES + 1);
+    memory_finish(&memory);
+    assert_int_equal(budget.bytes_used, 0);
+}
+
+static void memory_of_bytes_keeps_to_maximum_and_budget(void **state)
+{
+    struct memorytype type = type_of_bytes(0, false);
+    struct memory memory;
+
+    (void)state;
+    type.limits.has_maximum = true;
+    type.limits.maximum = 100;
+    assert_true(memory_init(&memory, &type, false, &budget, &error));
+    assert_int_equal(memory.reserved_bytes, MEMORY_PAGE_BYTES);
+    assert_true(memory_grow(&memory, 101) == UINT64_MAX);
+    assert_int_equal(memory_grow(&memory, 100), 0);
+    assert_true(memory_grow(&memory, 1) == UINT64_MAX);
+    memory_finish(&memory);
+    budget.bytes_max = 2 * MEMORY_PAGE_BYTES + 10;
+    type = type_of_bytes(1, true);
+    assert_true(memory_init(&memory, &type, false, &budget, &error));
+    assert_true(memory_grow(&memory, UINT64_MAX) == UINT64_MAX);
+    assert_true(memory_grow(&memory, UINT64_MAX - 1) == UINT64_MAX);
+    assert_true(memory_grow(&memory, 2 * MEMORY_PAGE_BYTES) == UINT64_MAX);
+    assert_int_equal(memory_grow(&memory, 2 * MEMORY_PAGE_BYTES - 1), 1);
+    assert_true(memory_grow(&memory, 1) == UINT64_MAX);
+    memory_finish(&memory);
+    type.limits.minimum = UINT64_MAX;
+    assert_false(memory_init(&memory, &type, false, &budget, &error));
+    assert_int_equal(error.code, ERROR_LIMIT_LINEAR_MEMORY);
+    assert_int_equal(budget.bytes_used, 0);
+}
+
+static void largest_memory_of_bytes_is_one_less_than_4_gib(void **state)
+{
+    struct memorytype type = type_of_bytes(UINT32_MAX, false);
+    struct memory memory;
+
+    (void)state;
+    budget.bytes_max = 1ull << 33;
+    assert_true(memory_init(&memory, &type, true, &budget, &error));
+    assert_int_equal(memory_pages(&memory), UINT32_MAX);
+    assert_true(memory_grow(&memory, 1) == UINT64_MAX);
+    memory_finish(&memory);
+}
+
 static void containment_does_not_wrap(void **state)
 {
     struct memory memory = {.size_bytes = 100};
@@ -286,6 +361,9 @@ int main(void)
         cmocka_unit_test_setup(minimum_beyond_the_budget_is_a_limit_error, set_up),
         cmocka_unit_test_setup(minimum_of_64_bits_is_refused_without_wrapping, set_up),
         cmocka_unit_test_setup(reservation_that_no_address_space_has_is_a_system_error, set_up),
+        cmocka_unit_test_setup(memory_of_bytes_grows_by_bytes_and_commits_whole_pages, set_up),
+        cmocka_unit_test_setup(memory_of_bytes_keeps_to_maximum_and_budget, set_up),
+        cmocka_unit_test_setup(largest_memory_of_bytes_is_one_less_than_4_gib, set_up),
         cmocka_unit_test_setup(containment_does_not_wrap, set_up),
         cmocka_unit_test_setup(finishing_takes_nothing_and_what_is_finished, set_up),
     };

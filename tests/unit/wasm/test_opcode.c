@@ -295,6 +295,7 @@ static void every_feature_has_a_name_for_users(void **state)
     }
     assert_string_equal(feature_name(FEATURE_TAIL_CALL), "tail calls");
     assert_string_equal(feature_name(FEATURE_MEMORY64), "64-bit memories");
+    assert_false(FEATURES_PROPOSED & (FEATURE_BIT(FEATURE_CORE) | FEATURE_BIT(FEATURE_MEMORY64)));
 }
 
 int main(void)

@@ -61,6 +61,37 @@ static void memory_of_64_bits_has_at_most_2_to_the_48_pages(void **state)
     refuse(ERROR_MEMORY_SIZE);
 }
 
+static void pages_have_one_byte_or_64_kib(void **state)
+{
+    struct memorytype type = {.has_page_size = true};
+
+    (void)state;
+    for (; type.page_log2 <= 64; type.page_log2++) {
+        features = FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES);
+        build_memory_of(&type);
+        if (type.page_log2 == 0 || type.page_log2 == 16)
+            accept();
+        else
+            refuse(ERROR_CUSTOM_PAGE_SIZE);
+    }
+}
+
+static void memory_of_bytes_has_a_size_of_its_address_type(void **state)
+{
+    struct memorytype type = {.limits = {.minimum = UINT32_MAX}, .has_page_size = true};
+
+    (void)state;
+    features = FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES);
+    build_memory_of(&type);
+    accept();
+    type.limits.minimum++;
+    build_memory_of(&type);
+    refuse(ERROR_MEMORY_SIZE);
+    type.limits = (struct limits){.minimum = UINT64_MAX, .address64 = true};
+    build_memory_of(&type);
+    accept();
+}
+
 static void table_of_64_bits_has_any_size(void **state)
 {
     struct limits limits = {.minimum = UINT64_MAX, .address64 = true};
@@ -411,6 +442,8 @@ static const struct CMUnitTest tests[] = {
     TEST(memory_has_at_most_4_gib),
     TEST(memory_of_64_bits_has_at_most_2_to_the_48_pages),
     TEST(table_of_64_bits_has_any_size),
+    TEST(pages_have_one_byte_or_64_kib),
+    TEST(memory_of_bytes_has_a_size_of_its_address_type),
     TEST(minimum_is_at_most_the_maximum),
     TEST(imported_memories_and_tables_are_checked_too),
     TEST(largest_table_is_valid),
