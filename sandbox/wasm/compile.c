@@ -54,6 +54,10 @@ static compile_function *const compile_context[OPCODE_COUNT] = {
     [OPCODE_DATA_DROP] = compile_data_drop,
     [OPCODE_I32_EQZ] = compile_numeric,
     [OPCODE_I64_EQZ] = compile_numeric,
+    [OPCODE_I64_ADD128] = compile_wide,
+    [OPCODE_I64_SUB128] = compile_wide,
+    [OPCODE_I64_MUL_WIDE_S] = compile_wide,
+    [OPCODE_I64_MUL_WIDE_U] = compile_wide,
 };
 
 // Constant expressions (specification: "Constant Expressions"). global.get's own rule is in

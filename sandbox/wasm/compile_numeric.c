@@ -197,6 +197,59 @@ static bool compile_arithmetic(struct compiler *c, const struct numeric_operatio
     return true;
 }
 
+// --- integers of 128 bits: two or four halves to two ---
+
+struct wide_operation {
+    uint16_t operation;
+    uint16_t operand_count;
+};
+
+static struct wide_operation wide_operation(uint16_t opcode)
+{
+    switch (opcode) {
+    case OPCODE_I64_ADD128:
+        return (struct wide_operation){OPERATION_I64_ADD128, 4};
+    case OPCODE_I64_SUB128:
+        return (struct wide_operation){OPERATION_I64_SUB128, 4};
+    case OPCODE_I64_MUL_WIDE_S:
+        return (struct wide_operation){OPERATION_I64_MUL_WIDE_S, 2};
+    default:
+        return (struct wide_operation){OPERATION_I64_MUL_WIDE_U, 2};
+    }
+}
+
+static void emit_wide(struct compiler *c, struct wide_operation wide)
+{
+    struct operand *operands = c->top - wide.operand_count;
+    uint32_t home = home_slot(c, height_of(c, operands));
+    uint16_t slots[4] = {0};
+
+    for (uint32_t i = 0; i < wide.operand_count; i++)
+        slots[i] = (uint16_t)operand_slot(c, &operands[i]);
+    struct cell *cell = emit(c, wide.operation);
+    cell->a = slots[0];
+    cell->b = slots[1];
+    cell->c = slots[2];
+    cell->d = slots[3];
+    cell->wide[0] = home;
+    slot_written(c, home);
+    slot_written(c, home + 1);
+    c->trackers[ACCUMULATOR_INTEGER] = (struct tracker){home + 1, NULL};
+}
+
+bool compile_wide(struct compiler *c)
+{
+    static const valtype halves[] = {VALTYPE_I64, VALTYPE_I64, VALTYPE_I64, VALTYPE_I64};
+    struct wide_operation wide = wide_operation(c->instruction.opcode);
+
+    if (!check_top(c, halves, wide.operand_count))
+        return false;
+    if (!c->dead)
+        emit_wide(c, wide);
+    pop_all(c, halves, wide.operand_count);
+    return push_all(c, halves, 2) && !compile_failed(c);
+}
+
 // --- loads and stores ---
 
 struct access {

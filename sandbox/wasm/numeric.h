@@ -76,6 +76,11 @@ static inline double f64_max(double a, double b)
     return a > b ? a : b;
 }
 
+static inline unsigned __int128 wide_of(uint64_t low, uint64_t high)
+{
+    return (unsigned __int128)high << 64 | low;
+}
+
 // Saturating conversions. Every f32 is exact as an f64, so these serve for both.
 static inline uint32_t f64_to_i32_s(double a)
 {

@@ -21,7 +21,8 @@ enum feature {
 
 /* Sets of features. */
 #define FEATURE_BIT(feature_) (1u << (feature_))
-#define FEATURES_PROPOSED     FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES) /* off by default */
+#define FEATURES_PROPOSED     /* off by default */                                                 \
+    (FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES) | FEATURE_BIT(FEATURE_WIDE_ARITHMETIC))
 
 /* Kinds of immediates; opcode.def says what each one holds. */
 enum immediate {

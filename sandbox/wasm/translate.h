@@ -329,6 +329,7 @@ void record_references(struct compiler *c, uint32_t height);
 typedef bool compile_function(struct compiler *c);
 
 compile_function compile_numeric; // all that operation.def has in families, and eqz
+compile_function compile_wide;    // integers of 128 bits
 
 bool control_push(struct compiler *c, uint16_t opcode);
 compile_function compile_unreachable, compile_nop, compile_block, compile_loop, compile_if,

@@ -15,7 +15,7 @@ static const char usage[] =
     "PATH is a script (NAME.json, with its blob beside it) or a folder of scripts.\n"
     "  --checked      explicit bounds checks instead of guard pages\n"
     "  --metered      count fuel\n"
-    "  --feature NAME switch a proposal on, by its folder's name: custom-page-sizes\n"
+    "  --feature NAME switch a proposal on, by its folder's name, such as wide-arithmetic\n"
     "  --later FILE   the list of what may be skipped, instead of tests/spec/later.txt\n"
     "  --print-later  print the lines which that list needs now, the rest on stderr\n"
     "  --verbose      all scripts, all failures, and messages with unexpected wording\n";

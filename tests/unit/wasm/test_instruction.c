@@ -70,7 +70,9 @@ static void refuse(enum error_code code, uint64_t offset, const uint8_t *bytes, 
 
 static void assert_lacks(enum feature feature, const char *what)
 {
-    assert_int_equal(error.code, ERROR_UNSUPPORTED_FEATURE);
+    assert_int_equal(error.code, FEATURES_PROPOSED & FEATURE_BIT(feature)
+                                     ? ERROR_FEATURE_OFF
+                                     : ERROR_UNSUPPORTED_FEATURE);
     assert_int_equal(error.detail, feature);
     assert_non_null(strstr(error.message, feature_name(feature)));
     assert_non_null(strstr(error.message, what));
@@ -124,8 +126,28 @@ static void every_other_opcode_is_refused_by_feature_and_name(void **state)
         if (info->feature == FEATURE_CORE)
             continue;
         // No immediates: they are not needed for that.
-        refuse(ERROR_UNSUPPORTED_FEATURE, 0, bytes, encode(info, bytes, sizeof bytes));
+        refuse(FEATURES_PROPOSED & FEATURE_BIT(info->feature) ? ERROR_FEATURE_OFF
+                                                              : ERROR_UNSUPPORTED_FEATURE,
+               0, bytes, encode(info, bytes, sizeof bytes));
         assert_lacks((enum feature)info->feature, info->mnemonic);
+    }
+}
+
+static void opcodes_of_proposals_are_read_where_these_are_on(void **state)
+{
+    uint8_t bytes[24];
+
+    (void)state;
+    for (uint16_t opcode = 0; opcode < OPCODE_COUNT; opcode++) {
+        uint32_t feature = FEATURE_BIT(opcode_info[opcode].feature);
+        const struct type_names names = {.features = feature};
+
+        if (!(FEATURES_PROPOSED & feature))
+            continue;
+        encode(&opcode_info[opcode], bytes, sizeof bytes);
+        open_bytes(bytes, sizeof bytes);
+        assert_true(instruction_read(&reader, &names, &instruction));
+        assert_int_equal(instruction.opcode, opcode);
     }
 }
 
@@ -511,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_core_opcode_is_read_with_its_immediates),
         TEST(every_other_opcode_is_refused_by_feature_and_name),
+        TEST(opcodes_of_proposals_are_read_where_these_are_on),
         TEST(every_byte_that_is_no_opcode_is_illegal),
         TEST(illegal_opcodes_are_shown),
         TEST(numbers_after_a_prefix_may_be_longer_than_needed),
