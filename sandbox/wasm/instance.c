@@ -11,8 +11,7 @@
 // Addresses only: what is used of them is bounded by the limit on data of the process.
 #define STORE_ARENA_BYTES  ((size_t)4 * 1024 * 1024 * 1024)
 #define STORE_TYPES_MAX    (2 * LIMIT_TYPES)
-#define REGISTERED_MAX     ((size_t)4 * 1024 * 1024)
-#define REGISTRY_TABLE_MAX (2 * REGISTERED_MAX) // the table is at most half full
+#define REGISTRY_TABLE_MAX ((size_t)2 * LIMIT_IMPORTABLE_NAMES) // at most half full
 
 enum {
     REGISTRY_TABLE_FIRST = 256,  // slots
@@ -61,7 +60,7 @@ bool store_init(struct store *store, const struct store_options *options, struct
     };
     if (arena_init(&store->arena, STORE_ARENA_BYTES, error) &&
         type_store_init(&store->types, STORE_TYPES_MAX, error) &&
-        arena_init(&store->registry, REGISTERED_MAX * sizeof(struct registered), error) &&
+        arena_init(&store->registry, LIMIT_IMPORTABLE_NAMES * sizeof(struct registered), error) &&
         arena_init(&store->registry_table, REGISTRY_TABLE_MAX * sizeof(uint32_t), error) &&
         stack_reserve(store, options->stack_bytes, error))
         return true;
@@ -342,7 +341,7 @@ static bool registry_make_room(struct store *store)
 {
     uint32_t size = store->registry_table_size;
 
-    if (store->registry_count >= REGISTERED_MAX)
+    if (store->registry_count >= LIMIT_IMPORTABLE_NAMES)
         return false;
     if (store->registry_count < size / 2)
         return true;

@@ -27,13 +27,70 @@ static void preambles_that_are_not_webassembly_are_refused(void **state)
     refuse(ERROR_UNEXPECTED_END, 7, BYTES(0x00, 'a', 's', 'm', 0x01, 0x00, 0x00));
 }
 
+// A section whose list claims `count` items; behind that zeroes, so that there is a byte for each.
+static size_t write_claim(uint8_t *bytes, uint8_t section, uint32_t count)
+{
+    const uint32_t numbers[] = {count + 5, count};
+    uint8_t *at = (uint8_t *)mempcpy(bytes, EMPTY_MODULE);
+
+    *at++ = section;
+    for (int i = 0; i < 2; i++)
+        for (int shift = 0; shift < 35; shift += 7)
+            *at++ = (uint8_t)((numbers[i] >> shift & 0x7F) | (shift < 28 ? 0x80 : 0));
+    memset(at, 0, count);
+    return (size_t)(at - bytes) + count;
+}
+
+static void more_than_the_limit_of_anything_is_a_limit_error(void **state)
+{
+    static const struct {
+        uint8_t section;
+        uint32_t limit;
+    } claims[] = {
+        {1, LIMIT_TYPES},   {2, LIMIT_IMPORTS},          {3, LIMIT_FUNCTIONS},
+        {4, LIMIT_TABLES},  {5, LIMIT_MEMORIES},         {6, LIMIT_GLOBALS},
+        {7, LIMIT_EXPORTS}, {9, LIMIT_ELEMENT_SEGMENTS}, {11, LIMIT_DATA_SEGMENTS},
+        {13, LIMIT_TAGS},
+    };
+    uint8_t *bytes = malloc(LIMIT_ELEMENT_SEGMENTS + 100);
+
+    (void)state;
+    assert_non_null(bytes);
+    for (size_t i = 0; i < ARRAY_LENGTH(claims); i++) {
+        size_t length = write_claim(bytes, claims[i].section, claims[i].limit + 1);
+
+        refuse(ERROR_LIMIT_COUNT, 14, bytes, length);
+        assert_int_equal(error_kind(error.code), ERROR_KIND_LIMIT);
+        length = write_claim(bytes, claims[i].section, claims[i].limit);
+        assert_true(decode(bytes, length) || error.code != ERROR_LIMIT_COUNT);
+    }
+    free(bytes);
+}
+
+static void more_custom_sections_than_the_limit_are_a_limit_error(void **state)
+{
+    size_t length = 8 + 3 * ((size_t)LIMIT_CUSTOM_SECTIONS + 1);
+    uint8_t *bytes = malloc(length);
+    uint8_t *at;
+
+    (void)state;
+    assert_non_null(bytes);
+    at = (uint8_t *)mempcpy(bytes, EMPTY_MODULE);
+    for (; at < bytes + length; at += 3)
+        memcpy(at, BYTES(0, 1, 0));
+    refuse(ERROR_LIMIT_COUNT, length, bytes, length);
+    accept(bytes, length - 3);
+    free(bytes);
+}
+
 static void a_module_beyond_the_limit_is_not_looked_at(void **state)
 {
     static const uint8_t byte;
 
     (void)state;
     error_clear(&error);
-    assert_false(module_decode(&module, &store, features, &byte, (size_t)LIMIT_MODULE_BYTES + 1, &error));
+    assert_false(
+        module_decode(&module, &store, features, &byte, (size_t)LIMIT_MODULE_BYTES + 1, &error));
     assert_int_equal(error.code, ERROR_LIMIT_MODULE);
     assert_null(module.arena.base);
 }
@@ -339,6 +396,8 @@ int main(void)
         TEST(the_empty_module_is_a_module),
         TEST(preambles_that_are_not_webassembly_are_refused),
         TEST(a_module_beyond_the_limit_is_not_looked_at),
+        TEST(more_than_the_limit_of_anything_is_a_limit_error),
+        TEST(more_custom_sections_than_the_limit_are_a_limit_error),
         TEST(sections_come_in_their_order_and_once),
         TEST(unknown_section_ids_are_malformed),
         TEST(a_section_must_fill_its_size),
