@@ -35,6 +35,7 @@ static compile_function *const compile_context[OPCODE_COUNT] = {
     [OPCODE_I64_CONST] = compile_constant,
     [OPCODE_F32_CONST] = compile_constant,
     [OPCODE_F64_CONST] = compile_constant,
+    [OPCODE_V128_CONST] = compile_vector_constant,
     [OPCODE_REF_NULL] = compile_ref_null,
     [OPCODE_REF_IS_NULL] = compile_ref_is_null,
     [OPCODE_REF_FUNC] = compile_ref_func,
@@ -69,6 +70,7 @@ static bool is_constant(uint16_t opcode)
     case OPCODE_I64_CONST:
     case OPCODE_F32_CONST:
     case OPCODE_F64_CONST:
+    case OPCODE_V128_CONST:
     case OPCODE_I32_ADD:
     case OPCODE_I32_SUB:
     case OPCODE_I32_MUL:
@@ -162,21 +164,26 @@ static bool add_locals(struct compiler *c, uint64_t count, valtype type)
 {
     uint64_t end = c->local_count + count;
 
-    for (uint32_t i = c->local_count; i < end && i < LOCALS_EXPANDED; i++)
+    uint32_t first_slot = c->local_slots, width = valtype_slots(type);
+
+    for (uint32_t i = c->local_count; i < end && i < LOCALS_EXPANDED; i++) {
         c->local_types[i] = type;
+        c->local_places[i] = (uint16_t)(first_slot + (i - c->local_count) * width);
+    }
+    c->local_slots += (uint32_t)count * width;
     struct local_group *group =
         arena_alloc(&c->group_arena, sizeof *group, _Alignof(struct local_group));
     if (!group)
         return compile_fail(c, ERROR_LIMIT_FRAME, "too many groups of locals");
-    *group = (struct local_group){(uint32_t)end, type};
+    *group = (struct local_group){(uint32_t)end, c->local_slots, type};
     c->group_count++;
     // References are always live for whoever looks for them, so they must be null at first.
     if (valtype_is_reference(type)) {
         c->code->holds_references = true;
         if (count > 0 && c->local_count >= c->parameter_count) {
-            if (c->local_count < c->zero_first)
-                c->zero_first = c->local_count;
-            c->zero_end = (uint32_t)end;
+            if (first_slot < c->zero_first)
+                c->zero_first = first_slot;
+            c->zero_end = c->local_slots;
         }
     }
     c->local_count = (uint32_t)end;
@@ -218,7 +225,7 @@ static void reset_function(struct compiler *c, struct code *code, const uint8_t 
     c->dead = false;
     memset(c->initialised, 0, c->local_count < LOCALS_EXPANDED ? c->local_count : LOCALS_EXPANDED);
     arena_release(&c->group_arena, 0);
-    c->local_count = c->parameter_count = c->group_count = 0;
+    c->local_count = c->local_slots = c->parameter_count = c->group_count = 0;
     c->initialised_count = 0;
     c->zero_first = UINT32_MAX;
     c->zero_end = 0;
@@ -235,16 +242,16 @@ static void reset_function(struct compiler *c, struct code *code, const uint8_t 
 
 // Lays out the frame, once all locals are known: parameters, locals, header, operands. The header
 // must not be in the way of results either, which are returned in slots 0 and up.
-static bool lay_out_frame(struct compiler *c, uint32_t result_count)
+static bool lay_out_frame(struct compiler *c, uint32_t result_slots)
 {
-    uint32_t header = c->local_count > result_count ? c->local_count : result_count;
+    uint32_t header = c->local_slots > result_slots ? c->local_slots : result_slots;
 
     // Room for a call's header behind the last operand.
     if (header + 2 + 16 > LIMIT_FRAME_SLOTS)
         return compile_fail(c, ERROR_LIMIT_FRAME, "%u locals", c->local_count);
     c->header = header;
     c->operand_base = header + 2;
-    c->end = c->operands + (LIMIT_FRAME_SLOTS - 16 - c->operand_base);
+    c->operands[-1] = (struct operand){.home = (uint16_t)(c->operand_base - 1)};
     return true;
 }
 
@@ -273,7 +280,8 @@ static bool compile_body(struct compiler *c, const valtype *results, uint32_t re
     size_t origins = (size_t)(c->origin - c->module->origins.base);
     size_t references = arena_mark(&c->module->references);
 
-    if (!lay_out_frame(c, result_count) || !reserve_cells(c, PROLOGUE_BYTES) ||
+    if (!lay_out_frame(c, valtypes_slots(results, result_count)) ||
+        !reserve_cells(c, PROLOGUE_BYTES) ||
         !arena_commit(&c->control_arena, sizeof(struct control)))
         return false;
     c->out += PROLOGUE_BYTES;
@@ -425,11 +433,12 @@ static void compiler_finish(struct compiler *c)
 
 static bool compile_module(struct compiler *c)
 {
-    c->operands = (struct operand *)(void *)c->operand_arena.base;
+    c->operands = (struct operand *)(void *)c->operand_arena.base + 1;
     c->controls = (struct control *)(void *)c->control_arena.base;
     c->groups = (struct local_group *)(void *)c->group_arena.base;
     c->reference_heights = (uint32_t *)(void *)c->reference_arena.base;
     c->local_types = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->local_types);
+    c->local_places = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->local_places);
     c->initialised_log = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->initialised_log);
     c->initialised = arena_alloc(&c->local_arena, LOCALS_EXPANDED, 1);
     c->out = c->module->cells.base;

@@ -11,7 +11,7 @@ static struct cell *emit_call(struct compiler *c, uint32_t operation, const stru
     if (!reserve_cells(c, 0))
         return NULL;
     struct cell *cell = emit(c, operation);
-    cell->a = (uint16_t)(home_slot(c, operand_height(c)) - type->parameter_count);
+    cell->a = (uint16_t)home_slot(c, operand_height(c) - type->parameter_count);
     return cell;
 }
 

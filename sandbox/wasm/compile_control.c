@@ -260,8 +260,11 @@ static void move_to_label(struct compiler *c, uint32_t height, uint32_t count, b
     if (!reserve_cells(c, count * 24ull))
         return;
     charge_moves(c, count);
-    for (uint32_t i = 0; i < count; i++)
-        move_to_slot(c, c->top + (int64_t)i - count, home_slot(c, height + i), consume);
+    uint32_t slot = home_slot(c, height);
+    for (struct operand *operand = c->top - count; operand < c->top; operand++) {
+        move_to_slot(c, operand, slot, consume);
+        slot += valtype_slots(operand->type);
+    }
 }
 
 static bool in_label_homes(const struct compiler *c, const struct control *target, uint32_t count)

@@ -5,12 +5,6 @@
 #include "sandbox/base/checked.h"
 #include "sandbox/wasm/translate.h"
 
-enum form_place {
-    IN_SLOT,
-    IN_ACCUMULATOR,
-    IMMEDIATE,
-};
-
 // Can the constant stand in the cell? i64 immediates are sign-extended from 32 bits.
 static bool fits_immediate(const struct operand *operand)
 {
@@ -252,18 +246,22 @@ bool compile_wide(struct compiler *c)
 
 // --- loads and stores ---
 
-struct access {
-    bool checked;
-    uint64_t offset;
-};
+// Kinds of memory arguments are in the order of their natural alignments, those with lanes again.
+static uint32_t natural_alignment(const struct opcode_info *info)
+{
+    enum immediate lanes = IMMEDIATE_MEMARG0_LANE16;
 
-static bool check_access(struct compiler *c, const struct opcode_info *info)
+    return (uint32_t)info->immediate -
+           (info->immediate >= lanes ? (uint32_t)lanes : (uint32_t)IMMEDIATE_MEMARG0);
+}
+
+bool check_access(struct compiler *c, const struct opcode_info *info)
 {
     const struct instruction *instruction = &c->instruction;
 
     if (instruction->index >= c->module->memory_count)
         return compile_fail(c, ERROR_UNKNOWN_MEMORY, "%u", instruction->index);
-    if (instruction->alignment > (uint32_t)info->immediate - IMMEDIATE_MEMARG0)
+    if (instruction->alignment > natural_alignment(info))
         return compile_fail(c, ERROR_ALIGNMENT_TOO_LARGE, "2^%u", instruction->alignment);
     if (instruction->bits > UINT32_MAX && !c->module->memories[instruction->index].limits.address64)
         return compile_fail(c, ERROR_OFFSET_OUT_OF_RANGE, "%llu",
@@ -273,8 +271,7 @@ static bool check_access(struct compiler *c, const struct opcode_info *info)
 
 // Where the address is; a constant one goes into the offset, unless their sum leaves the 32 bits
 // of a guarded access, or the 64 bits of a checked one.
-static enum form_place find_address(struct compiler *c, struct operand *address,
-                                    struct access *access)
+enum form_place find_address(struct compiler *c, struct operand *address, struct access *access)
 {
     access->checked = c->instruction.index != 0 || !c->memory0_guarded;
     access->offset = c->instruction.bits;
@@ -290,7 +287,7 @@ static enum form_place find_address(struct compiler *c, struct operand *address,
     return operand_in_accumulator(c, address) ? IN_ACCUMULATOR : IN_SLOT;
 }
 
-static void put_access(const struct compiler *c, struct cell *cell, const struct access *access)
+void put_access(const struct compiler *c, struct cell *cell, const struct access *access)
 {
     if (access->checked) {
         cell->imm = c->instruction.index;
@@ -403,5 +400,7 @@ bool compile_numeric(struct compiler *c)
         return compile_load(c, operation->base);
     if (operation->family == FAMILY_STORE)
         return compile_store(c, operation->base);
+    if (operation->family >= FAMILY_VECTOR)
+        return compile_vector(c);
     return compile_arithmetic(c, operation);
 }

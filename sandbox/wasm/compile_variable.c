@@ -9,7 +9,8 @@ static bool push_operand(struct compiler *c, const struct operand *operand)
 
     if (!push(c, operand->type))
         return false;
-    c->top[-1] = *operand;
+    c->top[-1].place = operand->place;
+    c->top[-1].value = operand->value;
     if (operand->place == OPERAND_LOCAL && height < c->flushed)
         c->flushed = height;
     return true;
@@ -17,7 +18,8 @@ static bool push_operand(struct compiler *c, const struct operand *operand)
 
 static bool push_constant(struct compiler *c, valtype type, uint64_t bits)
 {
-    return push_operand(c, &(struct operand){type, OPERAND_CONSTANT, bits});
+    return push_operand(c,
+                        &(struct operand){.type = type, .place = OPERAND_CONSTANT, .value = bits});
 }
 
 bool compile_constant(struct compiler *c)
@@ -33,12 +35,14 @@ bool compile_ref_null(struct compiler *c)
 }
 
 // A local that may be read before it was set on this path must be zero at entry.
-static void needs_zero(struct compiler *c, uint32_t localidx)
+static void needs_zero(struct compiler *c, uint32_t slot, valtype type)
 {
-    if (localidx < c->zero_first)
-        c->zero_first = localidx;
-    if (localidx >= c->zero_end)
-        c->zero_end = localidx + 1;
+    uint32_t end = slot + valtype_slots(type);
+
+    if (slot < c->zero_first)
+        c->zero_first = slot;
+    if (end > c->zero_end)
+        c->zero_end = end;
 }
 
 bool compile_local_get(struct compiler *c)
@@ -46,11 +50,14 @@ bool compile_local_get(struct compiler *c)
     uint32_t localidx = c->instruction.index;
     valtype type = local_type(c, localidx);
 
-    if (compile_failed(c) || !push_operand(c, &(struct operand){type, OPERAND_LOCAL, localidx}))
+    if (compile_failed(c))
+        return false;
+    struct operand local = {.type = type, .place = OPERAND_LOCAL, .value = local_slot(c, localidx)};
+    if (!push_operand(c, &local))
         return false;
     if (localidx >= c->parameter_count &&
         (localidx >= LOCALS_EXPANDED || !c->initialised[localidx]) && !c->dead)
-        needs_zero(c, localidx);
+        needs_zero(c, (uint32_t)local.value, type);
     return true;
 }
 
@@ -69,7 +76,7 @@ static void mark_initialised(struct compiler *c, uint32_t localidx)
 _Static_assert(PENDING_SCAN_MAX * sizeof(struct cell) <= TRANSLATE_SLACK / 2,
                "saving pending operands needs no reservation");
 
-static void save_pending(struct compiler *c, uint32_t localidx)
+static void save_pending(struct compiler *c, uint32_t slot)
 {
     uint32_t height = operand_height(c);
 
@@ -79,31 +86,31 @@ static void save_pending(struct compiler *c, uint32_t localidx)
     }
     for (uint32_t i = c->flushed; i < height; i++) {
         struct operand *operand = c->operands + i;
-        if (operand->place == OPERAND_LOCAL && operand->value == localidx)
+        if (operand->place == OPERAND_LOCAL && operand->value == slot)
             materialise(c, operand);
     }
 }
 
 // The value, above the stack, goes to the local: by changing the destination of the cell that just
 // made it if possible.
-static void emit_local_set(struct compiler *c, struct operand *value, uint32_t localidx)
+static void emit_local_set(struct compiler *c, struct operand *value, uint32_t slot)
 {
     enum accumulator_class class = accumulator_class(value->type);
     struct tracker *tracker = &c->trackers[class];
 
-    save_pending(c, localidx);
+    save_pending(c, slot);
     if (value->place == OPERAND_TEMPORARY && c->last && tracker->producer == c->last &&
-        tracker->slot == home_slot(c, height_of(c, value))) {
-        *cell_destination(c->last) = (uint16_t)localidx;
+        tracker->slot == value->home) {
+        *cell_destination(c->last) = (uint16_t)slot;
         *tracker = (struct tracker){SLOT_NONE, NULL};
-        slot_written(c, localidx);
-        *tracker = (struct tracker){localidx, NULL};
+        value_written(c, slot, value->type);
+        *tracker = (struct tracker){slot, NULL};
         return;
     }
     bool was_in_accumulator = operand_in_accumulator(c, value);
-    move_to_slot(c, value, localidx, true);
+    move_to_slot(c, value, slot, true);
     if (was_in_accumulator)
-        *tracker = (struct tracker){localidx, NULL};
+        *tracker = (struct tracker){slot, NULL};
 }
 
 static bool set_local(struct compiler *c, bool tee)
@@ -119,12 +126,13 @@ static bool set_local(struct compiler *c, bool tee)
     }
     struct operand *value = --c->top;
     struct operand teed = *value;
-    emit_local_set(c, value, localidx);
+    uint32_t slot = local_slot(c, localidx);
+    emit_local_set(c, value, slot);
     mark_initialised(c, localidx);
     if (tee) {
         if (teed.place == OPERAND_TEMPORARY) { // its home may not have been written at all
             teed.place = OPERAND_LOCAL;
-            teed.value = localidx;
+            teed.value = slot;
         }
         teed.type = type;
         push_operand(c, &teed);
@@ -158,7 +166,7 @@ static void push_result(struct compiler *c, struct cell *cell, valtype type)
 bool compile_global_get(struct compiler *c)
 {
     static const uint16_t operations[] = {OPERATION_GLOBAL_GET_INTEGER, OPERATION_GLOBAL_GET_F32,
-                                          OPERATION_GLOBAL_GET_F64};
+                                          OPERATION_GLOBAL_GET_F64, OPERATION_GLOBAL_GET_V128};
     uint32_t globalidx = c->instruction.index;
 
     if (!globalidx_valid(c, globalidx))
@@ -178,11 +186,13 @@ bool compile_global_get(struct compiler *c)
 static void emit_global_set(struct compiler *c, valtype type, uint32_t globalidx)
 {
     static const uint16_t from_accumulator[] = {
-        OPERATION_GLOBAL_SET_INTEGER_R, OPERATION_GLOBAL_SET_F32_R, OPERATION_GLOBAL_SET_F64_R};
-    uint16_t from_slot =
-        type == VALTYPE_F32 ? OPERATION_GLOBAL_SET_F32_S : OPERATION_GLOBAL_SET_64_S;
+        OPERATION_GLOBAL_SET_INTEGER_R, OPERATION_GLOBAL_SET_F32_R, OPERATION_GLOBAL_SET_F64_R,
+        OPERATION_GLOBAL_SET_V128_R};
+    static const uint16_t from_slot[] = {OPERATION_GLOBAL_SET_64_S, OPERATION_GLOBAL_SET_F32_S,
+                                         OPERATION_GLOBAL_SET_64_S, OPERATION_GLOBAL_SET_V128_S};
+    enum accumulator_class class = accumulator_class(type);
 
-    emit_with(c, c->top - 1, from_slot, from_accumulator[accumulator_class(type)])->imm = globalidx;
+    emit_with(c, c->top - 1, from_slot[class], from_accumulator[class])->imm = globalidx;
 }
 
 bool compile_global_set(struct compiler *c)
@@ -270,7 +280,7 @@ static valtype select_type(struct compiler *c)
 static void emit_select(struct compiler *c, struct operand *left, valtype type)
 {
     static const uint16_t operations[] = {OPERATION_SELECT_INTEGER_S, OPERATION_SELECT_F32_S,
-                                          OPERATION_SELECT_F64_S};
+                                          OPERATION_SELECT_F64_S, OPERATION_SELECT_V128_S};
     struct operand *condition = left + 2;
     uint32_t left_slot = operand_slot(c, left), right_slot = operand_slot(c, left + 1);
     uint32_t condition_slot = operand_slot(c, condition);

@@ -168,20 +168,10 @@ bool engine_register(struct engine *engine, struct name module, struct instance 
     return true;
 }
 
-// A v128 takes two slots, everything else one.
-static uint32_t slots_of(const valtype *types, uint32_t count)
-{
-    uint32_t slots = count;
-
-    for (uint32_t i = 0; i < count; i++)
-        slots += valtype_kind(types[i]) == VALKIND_V128;
-    return slots;
-}
-
 static uint32_t call_slots(const struct deftype *type)
 {
-    uint32_t parameters = slots_of(deftype_parameters(type), type->parameter_count);
-    uint32_t results = slots_of(deftype_results(type), type->result_count);
+    uint32_t parameters = deftype_parameter_slots(type);
+    uint32_t results = deftype_result_slots(type);
 
     return parameters > results ? parameters : results;
 }

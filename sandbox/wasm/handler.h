@@ -5,7 +5,7 @@
 //   tail  handlers call the next one as their last act, with the machine's state in arguments
 //         (clang: musttail, from 19 on preserve_none; gcc -O2: plain sibling calls);
 //   loop  handlers return the next cell to a loop, with the state in struct registers.
-// Bodies know the state as pc, fp, mem, r0, in, d0, s0 and use the macros below for everything
+// Bodies know the state as pc, fp, mem, r0, in, d0, s0, v0 and use the macros below for everything
 // else. A handler calls no function: what must be called is a slow_... function, reached by SLOW,
 // which has the state of a handler but stands outside of the handlers' section. No handler holds
 // anything that would be lost if it never returned, since signals make it do so (trap.h).
@@ -16,6 +16,7 @@
 
 #include "sandbox/wasm/instance.h"
 #include "sandbox/wasm/numeric.h"
+#include "sandbox/wasm/numeric_vector.h"
 #include "sandbox/wasm/operation.h"
 
 #define HANDLER_SECTION __attribute__((section("pinfold_handlers")))
@@ -24,7 +25,7 @@
     __attribute__((unused)) const uint8_t *pc, __attribute__((unused)) uint64_t *fp,               \
         __attribute__((unused)) uint8_t *mem, __attribute__((unused)) uint64_t r0,                 \
         __attribute__((unused)) struct instance *in, __attribute__((unused)) double d0,            \
-        __attribute__((unused)) float s0
+        __attribute__((unused)) float s0, __attribute__((unused)) v128 v0
 
 #if PINFOLD_DISPATCH_TAIL
 
@@ -44,7 +45,7 @@ typedef HANDLER_CONVENTION void handler(HANDLER_STATE);
 #define HANDLER_FUNCTION(name_)  HANDLER_CONVENTION void name_(HANDLER_STATE)
 #define ENTER
 // Ends the handler: the state goes on in another one.
-#define CONTINUE_WITH(handler_) TAIL_CALL(handler_)(pc, fp, mem, r0, in, d0, s0)
+#define CONTINUE_WITH(handler_) TAIL_CALL(handler_)(pc, fp, mem, r0, in, d0, s0, v0)
 #define LEAVE                   return
 
 #else
@@ -56,6 +57,7 @@ struct registers {
     struct instance *in;
     double d0;
     float s0;
+    v128 v0;
 };
 
 // Returns the next cell, or NULL when the run is over.
@@ -69,11 +71,12 @@ typedef const uint8_t *handler(const uint8_t *pc, struct registers *registers);
     __attribute__((unused)) uint64_t r0 = registers->r0;                                           \
     __attribute__((unused)) struct instance *in = registers->in;                                   \
     __attribute__((unused)) double d0 = registers->d0;                                             \
-    __attribute__((unused)) float s0 = registers->s0
+    __attribute__((unused)) float s0 = registers->s0;                                              \
+    __attribute__((unused)) v128 v0 = registers->v0
 #define SAVE_STATE                                                                                 \
     *registers = (struct registers)                                                                \
     {                                                                                              \
-        fp, mem, r0, in, d0, s0                                                                    \
+        fp, mem, r0, in, d0, s0, v0                                                                \
     }
 #define CONTINUE_WITH(handler_)                                                                    \
     do {                                                                                           \
@@ -135,9 +138,11 @@ struct fixed_cell {
 #define FIELD_IMM(offset_)        (*(const uint32_t *)(const void *)(pc + (offset_) + 12))
 #define FIELD_SIGNED_IMM(offset_) (*(const int32_t *)(const void *)(pc + (offset_) + 12))
 #define FIELD_WIDE(offset_)       (*(const uint64_t *)(const void *)(pc + (offset_) + 16))
+#define FIELD_WIDER(offset_)      (*(const uint64_t *)(const void *)(pc + (offset_) + 24))
 
-#define SLOT_F32(slot_) (*(float *)(void *)(fp + (slot_)))
-#define SLOT_F64(slot_) (*(double *)(void *)(fp + (slot_)))
+#define SLOT_F32(slot_)  (*(float *)(void *)(fp + (slot_)))
+#define SLOT_F64(slot_)  (*(double *)(void *)(fp + (slot_)))
+#define SLOT_V128(slot_) V128_AT(fp + (slot_))
 
 #define JUMP(here_) GO((here_) + 12 + *(const int32_t *)(const void *)((here_) + 12))
 #define JUMP_TABLE(here_, index_, last_)                                                           \

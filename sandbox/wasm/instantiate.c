@@ -270,10 +270,16 @@ static bool bind_imports(struct work *work)
 
 /* Allocation and initial values. */
 
+static bool evaluate_slots(struct work *work, const struct expression *expression,
+                           union slot *result, uint32_t slots)
+{
+    work->trap = run_expression(work->store, work->instance, expression->code, result, slots);
+    return work->trap == TRAP_NONE;
+}
+
 static bool evaluate(struct work *work, const struct expression *expression, union slot *result)
 {
-    work->trap = run_expression(work->store, work->instance, expression->code, result);
-    return work->trap == TRAP_NONE;
+    return evaluate_slots(work, expression, result, 1);
 }
 
 static bool add_tags(struct work *work)
@@ -301,7 +307,8 @@ static bool add_globals(struct work *work)
         union slot value[2] = {{0}, {0}};
         struct global *global;
 
-        if (!evaluate(work, &declaration->initial, value))
+        if (!evaluate_slots(work, &declaration->initial, value,
+                            valtype_slots(declaration->type.type)))
             return false;
         global = store_add_global(work->store, declaration->type, value, work->error);
         if (global == NULL)

@@ -99,7 +99,7 @@ static valtype read_heaptype(struct reader *reader, const char *what)
         reader_fail_at(reader, offset, ERROR_MALFORMED_HEAP_TYPE);
         return VALTYPE_BOTTOM;
     }
-    if (code->feature != FEATURE_CORE) {
+    if (!(FEATURES_PRESENT & FEATURE_BIT(code->feature))) {
         feature_refuse(reader, offset, (enum feature)code->feature, code->text);
         return VALTYPE_BOTTOM;
     }
@@ -128,7 +128,7 @@ static valtype read_type(struct reader *reader, bool only_reference, enum error_
         reader_fail_at(reader, offset, malformed);
         return VALTYPE_BOTTOM;
     }
-    if (code->feature != FEATURE_CORE) {
+    if (!(FEATURES_PRESENT & FEATURE_BIT(code->feature))) {
         feature_refuse(reader, offset, (enum feature)code->feature, code->text);
         return VALTYPE_BOTTOM;
     }
@@ -202,7 +202,33 @@ static void read_select_types(struct reader *reader, const struct type_names *na
     }
 }
 
-// One case for each kind of immediate that an opcode of the core features has.
+// The kinds that only vector instructions have. That a lane is one is validation.
+static void read_vector_immediate(struct reader *reader, struct instruction *instruction)
+{
+    switch (opcode_info[instruction->opcode].immediate) {
+    case IMMEDIATE_MEMARG0_LANE16:
+    case IMMEDIATE_MEMARG1_LANE8:
+    case IMMEDIATE_MEMARG2_LANE4:
+    case IMMEDIATE_MEMARG3_LANE2:
+        read_memarg(reader, instruction);
+        instruction->lane = reader_u8(reader);
+        break;
+    case IMMEDIATE_LANE16:
+    case IMMEDIATE_LANE8:
+    case IMMEDIATE_LANE4:
+    case IMMEDIATE_LANE2:
+        instruction->lane = reader_u8(reader);
+        break;
+    case IMMEDIATE_V128:
+    case IMMEDIATE_SHUFFLE:
+        instruction->vector = reader_bytes(reader, VECTOR_BYTES);
+        break;
+    default:
+        assert(false); // an immediate of opcodes that are refused
+    }
+}
+
+// One case for each kind of immediate that an opcode of the features so far has.
 static void read_immediate(struct reader *reader, const struct type_names *names,
                            struct instruction *instruction)
 {
@@ -255,10 +281,11 @@ static void read_immediate(struct reader *reader, const struct type_names *names
     case IMMEDIATE_MEMARG1:
     case IMMEDIATE_MEMARG2:
     case IMMEDIATE_MEMARG3:
+    case IMMEDIATE_MEMARG4:
         read_memarg(reader, instruction);
         break;
     default:
-        assert(false); // an immediate of opcodes that are refused
+        read_vector_immediate(reader, instruction);
     }
 }
 
@@ -293,7 +320,7 @@ read_any(struct reader *reader, const struct type_names *names, struct instructi
     if (instruction->opcode == OPCODE_INVALID)
         return false;
     info = &opcode_info[instruction->opcode];
-    if (info->feature != FEATURE_CORE && !(names->features & FEATURE_BIT(info->feature)))
+    if (!((FEATURES_PRESENT | names->features) & FEATURE_BIT(info->feature)))
         return feature_refuse(reader, instruction->offset, (enum feature)info->feature,
                               info->mnemonic);
     read_immediate(reader, names, instruction);

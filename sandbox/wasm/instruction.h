@@ -13,6 +13,8 @@
 #include "sandbox/wasm/opcode.h"
 #include "sandbox/wasm/type.h"
 
+#define VECTOR_BYTES 16u
+
 // A block type: a type index, or no parameters and at most one result.
 enum block_kind {
     BLOCK_EMPTY,
@@ -21,19 +23,20 @@ enum block_kind {
 };
 
 struct instruction {
-    uint16_t opcode;      // enum opcode
-    uint8_t block;        // enum block_kind, of block, loop, if, try_table
-    uint8_t lane;         // vector lane index
-    uint32_t alignment;   // memory accesses: log2
-    uint32_t index;       // the first index in the binary, e.g. typeidx of call_indirect;
-                          // memory accesses: the memidx
-    uint32_t index2;      // the second one
-    valtype type;         // ref.null's reference type, block result, select's only type
-    uint32_t count;       // label tables: labels without the default; select: types
-    uint64_t bits;        // constants: the value's bits, i32 zero-extended, i64 as it is;
-                          // memory accesses: the offset
-    const uint8_t *table; // label tables: first label, LEB128; count + 1 of them stand there
-    uint64_t offset;      // of the opcode's first byte in the module
+    uint16_t opcode;       // enum opcode
+    uint8_t block;         // enum block_kind, of block, loop, if, try_table
+    uint8_t lane;          // vector lane index
+    uint32_t alignment;    // memory accesses: log2
+    uint32_t index;        // the first index in the binary, e.g. typeidx of call_indirect;
+                           // memory accesses: the memidx
+    uint32_t index2;       // the second one
+    valtype type;          // ref.null's reference type, block result, select's only type
+    uint32_t count;        // label tables: labels without the default; select: types
+    uint64_t bits;         // constants: the value's bits, i32 zero-extended, i64 as it is;
+                           // memory accesses: the offset
+    const uint8_t *table;  // label tables: first label, LEB128; count + 1 of them stand there
+    const uint8_t *vector; // v128.const: its bytes; i8x16.shuffle: 16 lane indices
+    uint64_t offset;       // of the opcode's first byte in the module
 };
 
 // Names for concrete heap types while reading: which canonical type a typeidx stands for. And which
@@ -45,8 +48,8 @@ struct type_names {
 };
 
 // Reads one instruction. False after an error (malformed: recorded in the reader; an opcode whose
-// feature the engine lacks: unsupported, with the feature in error->detail). Opcodes of the vector
-// page and other later features are recognised and refused before their immediates are read.
+// feature the engine lacks: unsupported, with the feature in error->detail). Opcodes of later
+// features are recognised and refused before their immediates are read.
 MUST_CHECK bool instruction_read(struct reader *reader, const struct type_names *names,
                                  struct instruction *instruction);
 

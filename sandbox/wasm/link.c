@@ -85,6 +85,7 @@ static void shorten_jump(struct cell *cell, struct step *step)
     case OPERATION_RETURN_INTEGER_S:
     case OPERATION_RETURN_F32_S:
     case OPERATION_RETURN_F64_S:
+    case OPERATION_RETURN_V128_S:
         *cell = *target;
         step->operation = step->handler = (uint16_t)target->handler;
         break;

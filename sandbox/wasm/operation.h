@@ -23,10 +23,10 @@ struct cell {
         uint32_t imm;
         int32_t displacement; // of a branch, from this field to the target cell
     };
-    uint64_t wide[]; // of cells that are 24 bytes long; label table entries after a br_table
+    uint64_t wide[]; // of cells that are longer; label table entries after a br_table
 };
 
-_Static_assert(sizeof(struct cell) == 16, "cells are 16 bytes, or 24 with a wide field");
+_Static_assert(sizeof(struct cell) == 16, "cells are 16 bytes, and 8 more for each wide field");
 
 enum operation_family {
     FAMILY_OTHER,
@@ -38,6 +38,16 @@ enum operation_family {
     FAMILY_STORE,
     FAMILY_BRANCH, // on a comparison
     FAMILY_HOLE,   // keeps a place in the numbering, never emitted
+    FAMILY_VECTOR, // here and below: vector.def
+    FAMILY_VECTOR_COMMUTATIVE = FAMILY_VECTOR,
+    FAMILY_VECTOR_ORDERED,
+    FAMILY_VECTOR_UNARY, // of one operand, not always a vector
+    FAMILY_VECTOR_SHIFT,
+    FAMILY_VECTOR_TERNARY,
+    FAMILY_VECTOR_EXTRACT,
+    FAMILY_VECTOR_REPLACE,
+    FAMILY_LOAD_LANE,
+    FAMILY_STORE_LANE,
 };
 
 // Operand forms in the order of the numbers; forms of operations with a result are two apart,
@@ -68,6 +78,16 @@ enum store_form {
     STORE_NI,
     STORE_RR,
     STORE_FORMS,
+};
+
+// Vectors: where the first operand is comes first, and the same distance between forms.
+enum vector_form {
+    VECTOR_SS,
+    VECTOR_RS,
+    VECTOR_SR, // not of commutative operations
+    VECTOR_RR, // of a vector and a scalar
+    VECTOR_SI, // of shifts
+    VECTOR_RI,
 };
 
 #define OPERATION_IS_TERMINATOR 1u // dispatches itself: last in a fused sequence

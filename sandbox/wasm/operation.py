@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Turns operation.def and sequences.def into the engine's numbers, tables and handlers.
+"""Turns operation.def, vector.def and sequences.def into the engine's numbers, tables and handlers.
 
-usage: operation.py OPERATION_DEF SEQUENCES_DEF SHARDS OUTPUT_DIRECTORY
+usage: operation.py OPERATION_DEF VECTOR_DEF SEQUENCES_DEF SHARDS OUTPUT_DIRECTORY
 
 Writes operation_numbers.h (enum operation), operation_tables.inc (what operation.c includes),
-handlers.h (prototypes) and handlers_0.c ... The output depends on the two tables alone.
+handlers.h (prototypes) and handlers_0.c ... The output depends on the tables alone.
 """
 
 import fnmatch
@@ -13,8 +13,12 @@ import re
 import sys
 from pathlib import Path
 
-C_TYPE = {'i': 'uint32_t', 'I': 'uint64_t', 'f': 'float', 'F': 'double'}
-ACCUMULATOR = {'i': 'r0', 'I': 'r0', 'f': 's0', 'F': 'd0'}
+sys.dont_write_bytecode = True  # the source tree is not ours
+
+from operation_vector import VectorRows  # noqa: E402
+
+C_TYPE = {'i': 'uint32_t', 'I': 'uint64_t', 'f': 'float', 'F': 'double', 'v': 'v128'}
+ACCUMULATOR = {'i': 'r0', 'I': 'r0', 'f': 's0', 'F': 'd0', 'v': 'v0'}
 FORMS = {
     'commutative': ['ss', 'rs', 'si', 'ri'],
     'compare': ['ss', 'rs', 'si', 'ri'],
@@ -48,7 +52,8 @@ class Operation:
 
 def slot(kind, field):
     return {'i': f'(uint32_t)fp[{field}]', 'I': f'fp[{field}]',
-            'f': f'SLOT_F32({field})', 'F': f'SLOT_F64({field})'}[kind]
+            'f': f'SLOT_F32({field})', 'F': f'SLOT_F64({field})',
+            'v': f'SLOT_V128({field})'}[kind]
 
 
 def immediate(kind):
@@ -68,7 +73,7 @@ def put(kind, expression):
 
 
 def store_result(kind, field):
-    target = {'f': 'SLOT_F32', 'F': 'SLOT_F64'}.get(kind)
+    target = {'f': 'SLOT_F32', 'F': 'SLOT_F64', 'v': 'SLOT_V128'}.get(kind)
     return f'{target}({field}) = {ACCUMULATOR[kind]};' if target else f'fp[{field}] = r0;'
 
 
@@ -91,6 +96,9 @@ class Table:
         self.add(Operation(name, length, body + ' ' + store_result(kind, '$' + field), family,
                            flags, field))
         self.add(Operation(name + '.n', length, body, family, flags))
+
+    def add_plain(self, name, length, body, family):
+        self.add(Operation(name, length, body, family))
 
     def binary(self, family, name, types, expression, traps):
         kind, result = types[0], types[-1]
@@ -175,7 +183,9 @@ class Table:
 def parse_row(table, words, traps, body):
     """Adds one row; `traps` and `body` are the indented lines below it."""
     kind = words[0]
-    if kind in ('commutative', 'ordered', 'unary'):
+    if kind.startswith('v.'):
+        VectorRows(table, slot, accumulator, C_TYPE).parse(words)
+    elif kind in ('commutative', 'ordered', 'unary'):
         name, types, expression = words[1], words[2].replace(':', ''), ' '.join(words[3:])
         tests = ''.join(f' if ({condition}) TRAP($here, {code});' for code, condition in traps)
         if kind == 'unary':
@@ -207,8 +217,7 @@ def parse_row(table, words, traps, body):
         sys.exit(f'operation.py: no such row: {kind}')
 
 
-def read_table(path):
-    table = Table()
+def read_file(table, path):
     row, traps, body = None, [], []
 
     def finish():
@@ -228,6 +237,12 @@ def read_table(path):
             finish()
             row, traps, body = line.split(), [], []
     finish()
+
+
+def read_table(*paths):
+    table = Table()
+    for path in paths:
+        read_file(table, path)
     return table
 
 
@@ -277,7 +292,7 @@ def check_sequence(table, names):
 
 def expand(body, offset):
     fields = {'a': 'FIELD_A', 'b': 'FIELD_B', 'c': 'FIELD_C', 'd': 'FIELD_D', 'imm': 'FIELD_IMM',
-              'simm': 'FIELD_SIGNED_IMM', 'wide': 'FIELD_WIDE', 'here': 'HERE'}
+              'simm': 'FIELD_SIGNED_IMM', 'wide': 'FIELD_WIDE', 'wider': 'FIELD_WIDER', 'here': 'HERE'}
     return re.sub(r'\$(\w+)', lambda m: f'{fields[m.group(1)]}({offset})', body)
 
 
@@ -366,11 +381,11 @@ def tables_text(table, sequences):
 
 
 def main():
-    if len(sys.argv) != 5:
+    if len(sys.argv) != 6:
         sys.exit(__doc__)
-    table = read_table(sys.argv[1])
-    sequences = read_sequences(sys.argv[2], table)
-    shards, output = int(sys.argv[3]), Path(sys.argv[4])
+    table = read_table(sys.argv[1], sys.argv[2])
+    sequences = read_sequences(sys.argv[3], table)
+    shards, output = int(sys.argv[4]), Path(sys.argv[5])
     note = '// SPDX-License-Identifier: Apache-2.0\n// Made by operation.py.\n'
 
     numbers = note + '#pragma once\n\nenum operation {\n'

@@ -100,14 +100,14 @@ void run_landing(uintptr_t trap_code)
 #if PINFOLD_DISPATCH_TAIL
 static void dispatch(const uint8_t *pc, uint64_t *fp, struct instance *in)
 {
-    run_resume(pc, fp, in->memory_base, 0, in, 0, 0);
+    run_resume(pc, fp, in->memory_base, 0, in, 0, 0, (v128){0});
 }
 #else
 // In the handlers' section, so that an interruption ends the run here as well: never inlined.
 HANDLER_SECTION static __attribute__((noinline)) void dispatch(const uint8_t *pc, uint64_t *fp,
                                                                struct instance *in)
 {
-    struct registers registers = {fp, in->memory_base, 0, in, 0, 0};
+    struct registers registers = {.fp = fp, .mem = in->memory_base, .in = in};
 
     // Instrumented handlers call what is outside of their section, where an interruption only sets
     // the flag: this form looks at it at every cell.
@@ -194,21 +194,21 @@ enum trap_code run_function(struct store *store, const struct function *function
         return run_host_function(store, function, slots, frame);
     if (!fits_stack(store, function->header_slot + 2ull))
         return TRAP_CALL_STACK_EXHAUSTED;
-    memcpy(frame, slots, type->parameter_count * sizeof *slots);
+    memcpy(frame, slots, deftype_parameter_slots(type) * sizeof *slots);
     enum trap_code code = run_frame(function->instance, function->entry, function->header_slot);
     if (code == TRAP_NONE)
-        memcpy(slots, frame, type->result_count * sizeof *slots);
+        memcpy(slots, frame, deftype_result_slots(type) * sizeof *slots);
     return code;
 }
 
 enum trap_code run_expression(struct store *store, struct instance *instance, struct code *code,
-                              union slot *result)
+                              union slot *result, uint32_t slots)
 {
     if (!fits_stack(store, code->header + 2ull))
         return TRAP_CALL_STACK_EXHAUSTED;
     if (!code->linked && !link_code(instance->module, code))
         return TRAP_LIMIT;
     enum trap_code trap = run_frame(instance, code->entry, code->header);
-    *result = store->stack_top[0];
+    memcpy(result, store->stack_top, slots * sizeof *result);
     return trap;
 }

@@ -35,9 +35,9 @@ void run_end_entry(struct store *store, const struct run_entry *entry);
 enum trap_code run_function(struct store *store, const struct function *function,
                             union slot *slots);
 
-// Evaluates a constant expression of the instance's module to `result`.
+// Evaluates a constant expression of the instance's module to `result`, which takes so many slots.
 enum trap_code run_expression(struct store *store, struct instance *instance, struct code *code,
-                              union slot *result);
+                              union slot *result, uint32_t slots);
 
 // Calls a host function with its slots, which stand at the top of what the slot stack holds or
 // outside of it. `stack_top`: where a run inside it may begin.

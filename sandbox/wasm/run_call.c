@@ -10,7 +10,7 @@ enum across_frame {
     ACROSS_RETURN_PC,
     ACROSS_FP,
     ACROSS_INSTANCE,
-    ACROSS_RESULTS, // how many there are
+    ACROSS_RESULTS, // how many slots they take
     ACROSS_SLOTS,
 };
 
@@ -53,8 +53,8 @@ SLOW_HANDLER(slow_call_host)
     struct store *store = in->store;
     const struct deftype *type = type_at(&store->types, callee->type);
     uint64_t *frame = fp + FIELD_A(0);
-    uint32_t slots =
-        type->parameter_count > type->result_count ? type->parameter_count : type->result_count;
+    uint32_t parameters = deftype_parameter_slots(type), results = deftype_result_slots(type);
+    uint32_t slots = parameters > results ? parameters : results;
 
     if (!frame_fits(store, frame, slots + 1ull))
         TRAP(pc, CALL_STACK_EXHAUSTED);
@@ -67,6 +67,7 @@ SLOW_HANDLER(slow_call_host)
     r0 = frame[0];
     d0 = f64_from_bits(frame[0]);
     s0 = f32_from_bits((uint32_t)frame[0]);
+    v0 = V128_AT(frame);
     SLOW_NEXT(24);
 }
 
@@ -84,11 +85,11 @@ SLOW_HANDLER(slow_call_function)
     if (!frame_fits(in->store, frame, ACROSS_SLOTS + callee->header_slot + 2ull))
         TRAP(pc, CALL_STACK_EXHAUSTED);
     uint64_t *across = frame;
-    memmove(across + ACROSS_SLOTS, frame, type->parameter_count * sizeof *frame);
+    memmove(across + ACROSS_SLOTS, frame, deftype_parameter_slots(type) * sizeof *frame);
     across[ACROSS_RETURN_PC] = (uint64_t)(pc + 24);
     across[ACROSS_FP] = (uint64_t)fp;
     across[ACROSS_INSTANCE] = (uint64_t)in;
-    across[ACROSS_RESULTS] = type->result_count;
+    across[ACROSS_RESULTS] = deftype_result_slots(type);
     fp = across; // becomes the callee's caller
     in = callee->instance;
     mem = in->memory_base;

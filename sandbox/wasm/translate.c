@@ -47,6 +47,16 @@ void slot_written(struct compiler *c, uint32_t slot)
     }
     if (c->before_compare.slot == slot)
         c->before_compare.slot = SLOT_NONE;
+    // The upper half of a vector.
+    if (c->trackers[ACCUMULATOR_V128].slot == slot - 1)
+        c->trackers[ACCUMULATOR_V128] = (struct tracker){SLOT_NONE, NULL};
+}
+
+void value_written(struct compiler *c, uint32_t slot, valtype type)
+{
+    slot_written(c, slot);
+    if (type == VALTYPE_V128)
+        slot_written(c, slot + 1);
 }
 
 void producers_keep(struct compiler *c)
@@ -86,15 +96,17 @@ static void constant_to_slot(struct compiler *c, const struct operand *operand, 
 
 void move_to_slot(struct compiler *c, struct operand *operand, uint32_t slot, bool consume)
 {
-    static const uint16_t set_operation[ACCUMULATOR_COUNT] = {OPERATION_SET_INTEGER,
-                                                              OPERATION_SET_F32, OPERATION_SET_F64};
+    static const uint16_t set_operation[] = {OPERATION_SET_INTEGER, OPERATION_SET_F32,
+                                             OPERATION_SET_F64, OPERATION_SET_V128};
+    static const uint16_t move_operation[] = {OPERATION_MOVE_64, OPERATION_MOVE_32,
+                                              OPERATION_MOVE_64, OPERATION_MOVE_128};
     enum accumulator_class class = accumulator_class(operand->type);
 
     if (operand->place == OPERAND_CONSTANT) {
         constant_to_slot(c, operand, slot);
         return;
     }
-    uint32_t source = place_slot(c, operand);
+    uint32_t source = place_slot(operand);
     if (source == slot)
         return;
     struct cell *cell;
@@ -103,18 +115,18 @@ void move_to_slot(struct compiler *c, struct operand *operand, uint32_t slot, bo
             consume_accumulator(c, operand);
         cell = emit(c, set_operation[class]);
     } else {
-        cell = emit(c, class == ACCUMULATOR_F32 ? OPERATION_MOVE_32 : OPERATION_MOVE_64);
+        cell = emit(c, move_operation[class]);
         cell->a = (uint16_t)source;
     }
     cell->b = (uint16_t)slot;
-    slot_written(c, slot);
+    value_written(c, slot, operand->type);
 }
 
 void materialise(struct compiler *c, struct operand *operand)
 {
     if (operand->place == OPERAND_TEMPORARY)
         return;
-    move_to_slot(c, operand, home_slot(c, height_of(c, operand)), false);
+    move_to_slot(c, operand, operand->home, false);
     operand->place = OPERAND_TEMPORARY;
 }
 
@@ -131,7 +143,7 @@ uint32_t operand_slot(struct compiler *c, struct operand *operand)
 {
     if (operand->place == OPERAND_CONSTANT)
         materialise(c, operand);
-    return place_slot(c, operand);
+    return place_slot(operand);
 }
 
 struct cell *emit_with(struct compiler *c, struct operand *operand, uint32_t from_slot,
@@ -165,7 +177,7 @@ void result_to(struct compiler *c, struct cell *cell, valtype type, uint32_t hei
     uint32_t slot = home_slot(c, height);
 
     *cell_destination(cell) = (uint16_t)slot;
-    slot_written(c, slot);
+    value_written(c, slot, type);
     c->trackers[accumulator_class(type)] = (struct tracker){slot, cell};
 }
 
@@ -173,20 +185,24 @@ void result_to(struct compiler *c, struct cell *cell, valtype type, uint32_t hei
 // may still be one. Homes lie above all of those slots, so the order of the moves does not matter.
 static void emit_return_many(struct compiler *c, uint32_t count)
 {
+    uint32_t slot = 0;
+
     if (!reserve_cells(c, count * 48ull))
         return;
     materialise_top(c, count);
-    for (uint32_t i = 0; i < count; i++)
-        move_to_slot(c, c->top + (int64_t)i - count, i, false);
+    for (struct operand *operand = c->top - count; operand < c->top; operand++) {
+        move_to_slot(c, operand, slot, false);
+        slot += valtype_slots(operand->type);
+    }
     emit(c, OPERATION_RETURN_0)->d = (uint16_t)c->header;
 }
 
 void emit_return(struct compiler *c, uint32_t count, bool consume)
 {
     static const uint16_t from_slot[] = {OPERATION_RETURN_INTEGER_S, OPERATION_RETURN_F32_S,
-                                         OPERATION_RETURN_F64_S};
+                                         OPERATION_RETURN_F64_S, OPERATION_RETURN_V128_S};
     static const uint16_t from_accumulator[] = {OPERATION_RETURN_INTEGER_R, OPERATION_RETURN_F32_R,
-                                                OPERATION_RETURN_F64_R};
+                                                OPERATION_RETURN_F64_R, OPERATION_RETURN_V128_R};
     struct cell *cell;
 
     if (count != 1) {
@@ -200,11 +216,11 @@ void emit_return(struct compiler *c, uint32_t count, bool consume)
             consume_accumulator(c, operand);
         cell = emit(c, from_accumulator[class]);
     } else {
-        uint32_t slot = home_slot(c, height_of(c, operand));
+        uint32_t slot = operand->home;
         if (operand->place == OPERAND_CONSTANT)
             constant_to_slot(c, operand, slot);
         else
-            slot = place_slot(c, operand);
+            slot = place_slot(operand);
         cell = emit(c, from_slot[class]);
         cell->a = (uint16_t)slot;
     }
@@ -249,7 +265,7 @@ static struct cell *pending_compare(const struct compiler *c)
     const struct tracker *tracker = &c->trackers[ACCUMULATOR_INTEGER];
 
     if (condition->place != OPERAND_TEMPORARY || !c->last || tracker->producer != c->last ||
-        tracker->slot != home_slot(c, height_of(c, condition)))
+        tracker->slot != condition->home)
         return NULL;
     return operation_info[c->last->handler].family == FAMILY_COMPARE ? c->last : NULL;
 }
@@ -315,6 +331,12 @@ static void set_bit(uint8_t *bits, uint32_t index)
     bits[index / 8] = (uint8_t)(bits[index / 8] | 1u << index % 8);
 }
 
+// Of the operand whose height was noted so, counted from the first home.
+static uint32_t reference_slot(const struct compiler *c, uint32_t index)
+{
+    return home_slot(c, c->reference_heights[index]) - c->operand_base;
+}
+
 void record_references(struct compiler *c, uint32_t height)
 {
     struct module *module = c->module;
@@ -324,7 +346,7 @@ void record_references(struct compiler *c, uint32_t height)
         count--;
     if (count == 0)
         return;
-    uint32_t slot_count = c->reference_heights[count - 1] + 1;
+    uint32_t slot_count = reference_slot(c, count - 1) + 1;
     size_t start = arena_mark(&module->reference_bits);
     uint8_t *bits = arena_alloc(&module->reference_bits, (slot_count + 7) / 8, 1);
     struct reference_map *map =
@@ -337,7 +359,7 @@ void record_references(struct compiler *c, uint32_t height)
         // A height may meanwhile have been given another type; places say what is in the home.
         const struct operand *operand = c->operands + c->reference_heights[i];
         if (valtype_is_reference(operand->type) && operand->place == OPERAND_TEMPORARY)
-            set_bit(bits, c->reference_heights[i]);
+            set_bit(bits, reference_slot(c, i));
     }
     *map = (struct reference_map){code_offset(c) - PROLOGUE_BYTES, c->operand_base, slot_count,
                                   (uint32_t)start};

@@ -5,7 +5,7 @@
 // compile_*.c hold the instructions, a function for each that the table does not fully describe.
 //
 // Operands are symbolic: a local or a constant is not moved before it must be, and a temporary's
-// home slot follows from its height, so that all paths to a label agree without a register
+// home slot follows from what is below it, so that all paths to a label agree without a register
 // allocator. For each class of accumulator a tracker knows which slot's value it still holds.
 #pragma once
 
@@ -27,13 +27,14 @@
 
 enum operand_place {
     OPERAND_TEMPORARY, // in its home slot, possibly in an accumulator too
-    OPERAND_LOCAL,     // value: the local, whose slot has not changed since
+    OPERAND_LOCAL,     // value: the local's slot, which has not been written since
     OPERAND_CONSTANT,  // value: the bits
 };
 
 struct operand {
     valtype type;
-    uint32_t place; // enum operand_place
+    uint16_t place; // enum operand_place
+    uint16_t home;  // slot
     uint64_t value;
 };
 
@@ -41,6 +42,7 @@ enum accumulator_class {
     ACCUMULATOR_INTEGER, // r0: i32, i64, references
     ACCUMULATOR_F32,     // s0
     ACCUMULATOR_F64,     // d0
+    ACCUMULATOR_V128,    // v0
     ACCUMULATOR_COUNT,
 };
 
@@ -79,9 +81,13 @@ struct control {
 
 // A run of locals of one type, as the body declares them.
 struct local_group {
-    uint32_t end; // first local after it
+    uint32_t end;      // first local after it
+    uint32_t end_slot; // and its slot
     valtype type;
 };
+
+// Behind the last home there is room for its operand's second slot and for a call's header.
+#define FRAME_HOME_MAX (LIMIT_FRAME_SLOTS - 16u - 1u)
 
 // Locals below this are looked up in an array; the others in their groups, so that a function of
 // a few bytes cannot cost more than this.
@@ -99,9 +105,8 @@ struct compiler {
     uint32_t globals_visible;       // constant expressions: globals that may be read
 
     // Validation.
-    struct operand *operands; // the bottom of the stack
+    struct operand *operands; // the bottom of the stack; the one below ends where homes begin
     struct operand *top;      // next free
-    struct operand *end;      // the frame is full
     struct control *controls;
     struct control *control; // innermost
     struct control *control_end;
@@ -109,14 +114,16 @@ struct compiler {
 
     // Locals.
     uint32_t local_count; // parameters included
+    uint32_t local_slots; // that they take
     uint32_t parameter_count;
-    valtype *local_types; // the first LOCALS_EXPANDED
+    valtype *local_types;   // the first LOCALS_EXPANDED
+    uint16_t *local_places; // their slots
     struct local_group *groups;
     uint32_t group_count;
     uint8_t *initialised;      // set before any read on this path; expanded locals only
     uint32_t *initialised_log; // locals to forget at the end of a block
     uint32_t initialised_count;
-    uint32_t zero_first, zero_end; // locals that must be zeroed at entry
+    uint32_t zero_first, zero_end; // slots of locals that must be zeroed at entry
 
     // Translation.
     struct code *code;
@@ -203,6 +210,8 @@ struct control *label_at(struct compiler *c, uint32_t index);
 const valtype *label_types(const struct control *control, uint32_t *count);
 
 valtype local_type(struct compiler *c, uint32_t localidx);
+// The slot of a local that there is.
+uint32_t local_slot(const struct compiler *c, uint32_t localidx);
 
 // --- translate.c ---
 
@@ -210,15 +219,18 @@ static inline enum accumulator_class accumulator_class(valtype type)
 {
     enum valkind kind = valtype_kind(type);
 
-    return kind == VALKIND_F32   ? ACCUMULATOR_F32
-           : kind == VALKIND_F64 ? ACCUMULATOR_F64
-                                 : ACCUMULATOR_INTEGER;
+    return kind == VALKIND_F32    ? ACCUMULATOR_F32
+           : kind == VALKIND_F64  ? ACCUMULATOR_F64
+           : kind == VALKIND_V128 ? ACCUMULATOR_V128
+                                  : ACCUMULATOR_INTEGER;
 }
 
-// The home slot of the operand at a height.
+// The home slot of the operand at a height, which may be the next one to be pushed.
 static inline uint32_t home_slot(const struct compiler *c, uint32_t height)
 {
-    return c->operand_base + height;
+    const struct operand *below = c->operands + height - 1;
+
+    return below->home + valtype_slots(below->type);
 }
 
 static inline uint32_t height_of(const struct compiler *c, const struct operand *operand)
@@ -227,10 +239,9 @@ static inline uint32_t height_of(const struct compiler *c, const struct operand 
 }
 
 // The slot of an operand that is not a constant.
-static inline uint32_t place_slot(const struct compiler *c, const struct operand *operand)
+static inline uint32_t place_slot(const struct operand *operand)
 {
-    return operand->place == OPERAND_LOCAL ? (uint32_t)operand->value
-                                           : home_slot(c, height_of(c, operand));
+    return operand->place == OPERAND_LOCAL ? (uint32_t)operand->value : operand->home;
 }
 
 static inline uint32_t code_offset(const struct compiler *c)
@@ -274,6 +285,8 @@ static inline uint16_t *cell_destination(struct cell *cell)
 void trackers_reset(struct compiler *c);
 // A slot is written: no accumulator that held its old value does so any longer.
 void slot_written(struct compiler *c, uint32_t slot);
+// The same of all slots of a value.
+void value_written(struct compiler *c, uint32_t slot, valtype type);
 // Producers must keep their stores: some other path needs the slots.
 void producers_keep(struct compiler *c);
 
@@ -283,10 +296,34 @@ uint32_t operand_slot(struct compiler *c, struct operand *operand);
 static inline bool operand_in_accumulator(const struct compiler *c, const struct operand *operand)
 {
     return operand->place != OPERAND_CONSTANT &&
-           c->trackers[accumulator_class(operand->type)].slot == place_slot(c, operand);
+           c->trackers[accumulator_class(operand->type)].slot == place_slot(operand);
 }
 // Uses the operand through the accumulator: its producer may drop the store.
 void consume_accumulator(struct compiler *c, const struct operand *operand);
+
+// Where an operation takes an operand from.
+enum form_place {
+    IN_SLOT,
+    IN_ACCUMULATOR,
+    IMMEDIATE,
+};
+
+// --- compile_numeric.c: what accesses to memories have in common ---
+
+struct access {
+    bool checked;
+    uint64_t offset;
+};
+
+// Checks the memory index, the alignment and the offset of the current instruction.
+bool check_access(struct compiler *c, const struct opcode_info *info);
+// Where the address is; a constant one goes into the offset, unless their sum leaves the 32 bits
+// of a guarded access.
+enum form_place find_address(struct compiler *c, struct operand *address, struct access *access);
+// Fills in the fields of the cell that every access has.
+void put_access(const struct compiler *c, struct cell *cell, const struct access *access);
+
+// --- translate.c ---
 
 // Emits the operation that takes its one operand from where that is: the slot, in field a, or the
 // accumulator.
@@ -330,6 +367,8 @@ typedef bool compile_function(struct compiler *c);
 
 compile_function compile_numeric; // all that operation.def has in families, and eqz
 compile_function compile_wide;    // integers of 128 bits
+
+compile_function compile_vector, compile_vector_constant; // all that vector.def has in families
 
 bool control_push(struct compiler *c, uint16_t opcode);
 compile_function compile_unreachable, compile_nop, compile_block, compile_loop, compile_if,

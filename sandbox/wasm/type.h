@@ -76,6 +76,21 @@ static inline bool valtype_is_reference(valtype type)
     return valtype_kind(type) >= VALKIND_REF;
 }
 
+/* Slots of a frame (value.h) that a value of the type takes. */
+static inline uint32_t valtype_slots(valtype type)
+{
+    return type == VALTYPE_V128 ? 2 : 1;
+}
+
+static inline uint32_t valtypes_slots(const valtype *types, uint32_t count)
+{
+    uint32_t slots = count;
+
+    for (uint32_t i = 0; i < count; i++)
+        slots += types[i] == VALTYPE_V128;
+    return slots;
+}
+
 /* Has the type a default value? (specification: "Defaultable") */
 static inline bool valtype_is_defaultable(valtype type)
 {
@@ -145,6 +160,17 @@ static inline const valtype *deftype_parameters(const struct deftype *type)
 static inline const valtype *deftype_results(const struct deftype *type)
 {
     return type->types + type->parameter_count;
+}
+
+/* Slots that a function's arguments, and its results, take. */
+static inline uint32_t deftype_parameter_slots(const struct deftype *type)
+{
+    return valtypes_slots(deftype_parameters(type), type->parameter_count);
+}
+
+static inline uint32_t deftype_result_slots(const struct deftype *type)
+{
+    return valtypes_slots(deftype_results(type), type->result_count);
 }
 
 /* Subtyping (specification: "Matching"). Not recursive: supertype chains are walked. */

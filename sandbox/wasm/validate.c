@@ -48,12 +48,15 @@ static void note_reference(struct compiler *c, uint32_t height)
 
 bool push(struct compiler *c, valtype type)
 {
-    if (c->top >= c->end)
+    uint32_t home = home_slot(c, operand_height(c));
+
+    if (home > FRAME_HOME_MAX)
         return compile_fail(c, ERROR_LIMIT_FRAME, "more than %u slots", LIMIT_FRAME_SLOTS);
     if (valtype_is_reference(type))
         note_reference(c, operand_height(c));
     c->top->type = type;
     c->top->place = OPERAND_TEMPORARY;
+    c->top->home = (uint16_t)home;
     c->top++;
     return true;
 }
@@ -157,6 +160,31 @@ const valtype *label_types(const struct control *control, uint32_t *count)
     return control->results;
 }
 
+// The group of a local beyond those in the array.
+static const struct local_group *local_group_at(const struct compiler *c, uint32_t localidx)
+{
+    uint32_t low = 0, high = c->group_count - 1;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (localidx < c->groups[middle].end)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return &c->groups[low];
+}
+
+uint32_t local_slot(const struct compiler *c, uint32_t localidx)
+{
+    if (c->local_slots == c->local_count)
+        return localidx;
+    if (localidx < LOCALS_EXPANDED)
+        return c->local_places[localidx];
+    const struct local_group *group = local_group_at(c, localidx);
+    return group->end_slot - (group->end - localidx) * valtype_slots(group->type);
+}
+
 valtype local_type(struct compiler *c, uint32_t localidx)
 {
     if (localidx >= c->local_count) {
@@ -165,13 +193,5 @@ valtype local_type(struct compiler *c, uint32_t localidx)
     }
     if (localidx < LOCALS_EXPANDED)
         return c->local_types[localidx];
-    uint32_t low = 0, high = c->group_count - 1;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (localidx < c->groups[middle].end)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return c->groups[low].type;
+    return local_group_at(c, localidx)->type;
 }

@@ -3,7 +3,7 @@
  * Values at run time: the 8-byte slot of frames, tables and globals. An i32 is stored zero-extended
  * to the whole slot, an f32 in its low half with the upper half undefined. A reference is 0 for
  * null; a funcref is the address of its struct function, an externref whatever the embedder gave.
- * A v128 will take two consecutive slots.
+ * A v128 takes two consecutive slots, lanes in the order of their addresses.
  */
 #pragma once
 

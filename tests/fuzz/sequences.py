@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the engine's fused sequences as rows for generate_sequence.c.
 
-usage: sequences.py OPERATION_PY OPERATION_DEF SEQUENCES_DEF OUTPUT
+usage: sequences.py OPERATION_PY OPERATION_DEF VECTOR_DEF SEQUENCES_DEF OUTPUT
 
 The names of operations are taken apart (operation.def explains them): ELEMENT(kind, opcode, form,
 keep), where `form` tells where the operands are and `keep` that the result has a slot too. Each
@@ -58,21 +58,22 @@ def row(kind, mnemonic, form, keep):
 
 
 def main():
-    if len(sys.argv) != 5:
+    if len(sys.argv) != 6:
         sys.exit(__doc__)
+    sys.path.insert(0, str(Path(sys.argv[1]).parent))  # what it imports
     spec = importlib.util.spec_from_file_location('operation', sys.argv[1])
     operation = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(operation)
-    table = operation.read_table(sys.argv[2])
+    table = operation.read_table(sys.argv[2], sys.argv[3])
     families = {name: family for name, family, _ in table.numeric}
     families.update({name: 'compare' for name, _, _ in table.compares})
     lines, last = [], None
-    for sequence in operation.read_sequences(sys.argv[3], table):
+    for sequence in operation.read_sequences(sys.argv[4], table):
         rows = [text for text in (element(name, families) for name in sequence) if text]
         if rows and rows != last:
             lines.append(' '.join(rows) + ' SEQUENCE_END')
         last = rows
-    Path(sys.argv[4]).write_text('// SPDX-License-Identifier: Apache-2.0\n// Made by sequences.py.\n' +
+    Path(sys.argv[5]).write_text('// SPDX-License-Identifier: Apache-2.0\n// Made by sequences.py.\n' +
                                  '\n'.join(lines) + '\n')
 
 

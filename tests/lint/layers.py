@@ -25,7 +25,7 @@ LAYERS = [
     ("state", ["front"], [f"sandbox/wasm/{name}" for name in (
         "trap*", "memory", "table", "instance", "code")]),
     ("run", ["state"], [f"sandbox/wasm/{name}" for name in (
-        "run*", "handler*", "slow", "numeric", "link")]),
+        "run*", "handler*", "slow", "numeric*", "vector*", "link")]),
     ("engine", ["run"], ["sandbox/wasm/instantiate", "sandbox/wasm/engine"]),
     ("jail", ["shared"], ["sandbox/jail/*"]),
     ("launcher", ["jail"], ["sandbox/launcher*"]),

@@ -348,7 +348,7 @@ static void instructions_of_later_features_are_unsupported(void **state)
 {
     (void)state;
     refuse_function(":", "", ERROR_UNSUPPORTED_FEATURE, 1, CODE(NOP, RETURN_CALL, 0));
-    refuse_function(":", "", ERROR_UNSUPPORTED_FEATURE, 1, CODE(NOP, 0xfd, 0x0c));
+    refuse_function(":", "", ERROR_UNSUPPORTED_FEATURE, 1, CODE(NOP, 0xfb, 0x1c));
     assert_int_equal(error_kind(error.code), ERROR_KIND_UNSUPPORTED);
 }
 

@@ -252,7 +252,7 @@ static void an_expression_ends_with_the_end_that_belongs_to_it(void **state)
     refuse(ERROR_UNEXPECTED_END_OF_SECTION, 16, MODULE(6, 6, 1, 0x7F, 0, 0x02, 0x40, 0x0B));
     refuse(ERROR_END_OPCODE_EXPECTED, 13, MODULE(6, 5, 1, 0x7F, 0, 0x05, 0x0B));
     refuse(ERROR_ILLEGAL_OPCODE, 13, MODULE(6, 5, 1, 0x7F, 0, 0xFF, 0x0B));
-    lack(FEATURE_VECTOR, 13, MODULE(6, 6, 1, 0x7F, 0, 0xFD, 0x0C, 0x0B));
+    lack(FEATURE_GC, 13, MODULE(6, 6, 1, 0x7F, 0, 0xFB, 0x1C, 0x0B));
 }
 
 static void deep_nesting_in_an_expression_takes_no_stack(void **state)

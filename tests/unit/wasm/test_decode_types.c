@@ -57,7 +57,6 @@ static void types_beyond_2_0_are_unsupported(void **state)
     lack(FEATURE_GC, 11, MODULE(1, 6, 1, 0x50, 0, 0x60, 0, 0));
     lack(FEATURE_GC, 11, MODULE(1, 3, 1, 0x5F, 0));
     lack(FEATURE_GC, 11, MODULE(1, 4, 1, 0x5E, 0x7F, 0));
-    lack(FEATURE_VECTOR, 13, MODULE(1, 5, 1, 0x60, 1, 0x7B, 0));
     lack(FEATURE_TYPED_REFERENCE, 14, MODULE(1, 6, 1, 0x60, 1, 0x63, 0, 0));
     lack(FEATURE_GC, 14, MODULE(1, 5, 1, 0x60, 0, 1, 0x6E));
     lack(FEATURE_EXCEPTION, 14, MODULE(1, 5, 1, 0x60, 0, 1, 0x69));

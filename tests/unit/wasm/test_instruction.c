@@ -99,13 +99,19 @@ static size_t encode(const struct opcode_info *info, uint8_t *bytes, size_t size
     return length;
 }
 
-static void every_core_opcode_is_read_with_its_immediates(void **state)
+static bool is_later(const struct opcode_info *info)
+{
+    return info->feature != FEATURE_CORE && info->feature != FEATURE_VECTOR &&
+           info->feature != FEATURE_RELAXED_VECTOR;
+}
+
+static void every_opcode_so_far_is_read_with_its_immediates(void **state)
 {
     uint8_t bytes[24];
 
     (void)state;
     for (uint16_t opcode = 0; opcode < OPCODE_COUNT; opcode++) {
-        if (opcode_info[opcode].feature != FEATURE_CORE)
+        if (is_later(&opcode_info[opcode]))
             continue;
         encode(&opcode_info[opcode], bytes, sizeof bytes);
         open_bytes(bytes, sizeof bytes);
@@ -123,7 +129,7 @@ static void every_other_opcode_is_refused_by_feature_and_name(void **state)
     for (uint16_t opcode = 0; opcode < OPCODE_COUNT; opcode++) {
         const struct opcode_info *info = &opcode_info[opcode];
 
-        if (info->feature == FEATURE_CORE)
+        if (!is_later(info))
             continue;
         // No immediates: they are not needed for that.
         refuse(FEATURES_PROPOSED & FEATURE_BIT(info->feature) ? ERROR_FEATURE_OFF
@@ -290,6 +296,28 @@ static void memory_flags_of_128_and_more_are_malformed(void **state)
     refuse(ERROR_MALFORMED_MEMOP_FLAGS, 1, BYTES(0x36, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0x00));
 }
 
+static void vectors_have_lanes_or_sixteen_bytes(void **state)
+{
+    static const uint8_t constant[] = {0xFD, 0x0C, 1,  2,  3,  4,  5,  6,  7,
+                                       8,    9,    10, 11, 12, 13, 14, 15, 255};
+    static const uint8_t shuffle[] = {0xFD, 0x0D, 0, 1,  2,  3,  4,  5,  6,
+                                      7,    8,    9, 10, 11, 12, 13, 14, 31};
+
+    (void)state;
+    read_all(constant, sizeof constant);
+    assert_memory_equal(instruction.vector, constant + 2, 16);
+    read_all(shuffle, sizeof shuffle);
+    assert_memory_equal(instruction.vector, shuffle + 2, 16);
+    refuse(ERROR_UNEXPECTED_END, sizeof constant - 1, constant, sizeof constant - 1);
+    read_all(BYTES(0xFD, 0x57, 0x43, 0x02, 0x81, 0x01, 0x01)); // v128.load64_lane
+    assert_int_equal(instruction.alignment, 3);
+    assert_int_equal(instruction.index, 2);
+    assert_int_equal(instruction.bits, 129);
+    assert_int_equal(instruction.lane, 1);
+    read_all(BYTES(0xFD, 0x17, 0xFF)); // i8x16.replace_lane; that the lane exists is validation
+    assert_int_equal(instruction.lane, 255);
+}
+
 static void label_tables_stay_where_they_are(void **state)
 {
     (void)state;
@@ -361,8 +389,8 @@ static void block_types_that_are_neither_are_malformed(void **state)
     refuse(ERROR_MALFORMED_VALUE_TYPE, 1, BYTES(0x02, 0x60));
     refuse(ERROR_INTEGER_REPRESENTATION_TOO_LONG, 1, BYTES(0x02, 0xFF, 0x7F)); // i32, too long
     refuse(ERROR_INTEGER_REPRESENTATION_TOO_LONG, 1, BYTES(0x02, 0xC0, 0x7F)); // empty, too long
-    refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0x02, 0x7B));
-    assert_lacks(FEATURE_VECTOR, "v128");
+    refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0x02, 0x6D));
+    assert_lacks(FEATURE_GC, "eqref");
 }
 
 // --- Types ---
@@ -377,7 +405,7 @@ static const struct type_row {
     {0x7E, VALTYPE_I64, FEATURE_CORE, ""},
     {0x7D, VALTYPE_F32, FEATURE_CORE, ""},
     {0x7C, VALTYPE_F64, FEATURE_CORE, ""},
-    {0x7B, VALTYPE_BOTTOM, FEATURE_VECTOR, "v128"},
+    {0x7B, VALTYPE_V128, FEATURE_VECTOR, ""},
     {0x74, VALTYPE_BOTTOM, FEATURE_EXCEPTION, "nullexnref"},
     {0x73, VALTYPE_BOTTOM, FEATURE_GC, "nullfuncref"},
     {0x72, VALTYPE_BOTTOM, FEATURE_GC, "nullexternref"},
@@ -497,6 +525,8 @@ static void every_instruction_cut_off_is_an_end(void **state)
         {{0x44, 1, 2, 3, 4, 5, 6, 7, 8}, 9},
         {{0xD0, 0x70}, 2},
         {{0xFC, 0x8A, 0x00, 0x01, 0x02}, 5},
+        {{0xFD, 0x15, 0x0F}, 3},
+        {{0xFD, 0x54, 0x00, 0x04, 0x0F}, 5},
     };
 
     (void)state;
@@ -531,7 +561,7 @@ static void the_first_error_stays_when_a_feature_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_core_opcode_is_read_with_its_immediates),
+        TEST(every_opcode_so_far_is_read_with_its_immediates),
         TEST(every_other_opcode_is_refused_by_feature_and_name),
         TEST(opcodes_of_proposals_are_read_where_these_are_on),
         TEST(every_byte_that_is_no_opcode_is_illegal),
@@ -545,6 +575,7 @@ int main(void)
         TEST(memory_arguments_have_alignment_and_offset),
         TEST(bit_six_of_memory_flags_says_that_an_index_follows),
         TEST(memory_flags_of_128_and_more_are_malformed),
+        TEST(vectors_have_lanes_or_sixteen_bytes),
         TEST(label_tables_stay_where_they_are),
         TEST(label_tables_beyond_the_bytes_left_are_refused_unread),
         TEST(select_has_a_list_of_types),

@@ -352,20 +352,10 @@ static void check_opcode(void **state)
 
 static bool is_numeric(enum opcode opcode)
 {
-    switch ((enum operation_family)numeric_operation[opcode].family) {
-    case FAMILY_COMMUTATIVE:
-    case FAMILY_ORDERED:
-    case FAMILY_COMPARE:
-    case FAMILY_UNARY:
-        return true;
-    case FAMILY_OTHER:
-    case FAMILY_LOAD:
-    case FAMILY_STORE:
-    case FAMILY_BRANCH:
-    case FAMILY_HOLE:
-        break;
-    }
-    return false;
+    uint8_t family = numeric_operation[opcode].family;
+
+    return family == FAMILY_COMMUTATIVE || family == FAMILY_ORDERED || family == FAMILY_COMPARE ||
+           family == FAMILY_UNARY;
 }
 
 static void reference_knows_every_numeric_opcode(void **state)

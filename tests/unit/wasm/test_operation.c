@@ -41,11 +41,12 @@ static void names_are_given_and_differ(void **state)
     }
 }
 
-static void cells_are_16_or_24_bytes_long(void **state)
+static void cells_are_16_to_32_bytes_long(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < OPERATION_COUNT; i++)
-        assert_true(operation_info[i].length == 16 || operation_info[i].length == 24);
+        assert_true(operation_info[i].length % 8 == 0 && operation_info[i].length >= 16 &&
+                    operation_info[i].length <= 32);
 }
 
 static void result_field_is_one_of_four(void **state)
@@ -90,7 +91,8 @@ static void variants_without_a_store_follow_what_they_are_variants_of(void **sta
         char stored[64];
 
         // Loads and stores have forms of that name: i32.load.n, i32.store...
-        if (!has_suffix(name_of(i), ".n") || operation_info[i].destination != 0)
+        if (!has_suffix(name_of(i), ".n") || operation_info[i].destination != 0 ||
+            operation_info[i].family == FAMILY_STORE_LANE)
             continue;
         snprintf(stored, sizeof stored, "%.*s", (int)strlen(name_of(i)) - 2, name_of(i));
         assert_string_equal(name_of(i - 1), stored);
@@ -123,6 +125,49 @@ static void forms_of_a_family_are_two_apart(void **state)
             assert_int_equal(operation_info[operation->base + 2 * form].family, operation->family);
         }
     }
+}
+
+// The forms of vectors, in the order of the enumeration or of loads.
+static const char *const *vector_forms(uint32_t family)
+{
+    static const char *const forms[][7] = {
+        [FAMILY_VECTOR_COMMUTATIVE - FAMILY_VECTOR] = {"ss", "rs"},
+        [FAMILY_VECTOR_ORDERED - FAMILY_VECTOR] = {"ss", "rs", "sr"},
+        [FAMILY_VECTOR_UNARY - FAMILY_VECTOR] = {"s", "r"},
+        [FAMILY_VECTOR_SHIFT - FAMILY_VECTOR] = {"ss", "rs", "sr", "rr", "si", "ri"},
+        [FAMILY_VECTOR_TERNARY - FAMILY_VECTOR] = {"sss", "ssr"},
+        [FAMILY_VECTOR_EXTRACT - FAMILY_VECTOR] = {"s"},
+        [FAMILY_VECTOR_REPLACE - FAMILY_VECTOR] = {"ss", "rs", "sr", "rr"},
+        [FAMILY_LOAD_LANE - FAMILY_VECTOR] = {"s", "r", "n"},
+        [FAMILY_STORE_LANE - FAMILY_VECTOR] = {"s", "r", "n"},
+    };
+
+    return forms[family - FAMILY_VECTOR];
+}
+
+static void forms_of_vectors_are_at_their_distances(void **state)
+{
+    unsigned count = 0;
+
+    (void)state;
+    for (uint32_t opcode = 0; opcode < OPCODE_COUNT; opcode++) {
+        const struct numeric_operation *operation = &numeric_operation[opcode];
+        const char *name = opcode_info[opcode].mnemonic;
+        uint32_t step = operation->family == FAMILY_STORE_LANE ? 1 : 2;
+        bool access = operation->family == FAMILY_LOAD_LANE || step == 1;
+
+        if (operation->family < FAMILY_VECTOR)
+            continue;
+        count++;
+        for (uint32_t form = 0; vector_forms(operation->family)[form] != NULL; form++) {
+            assert_name(operation->base + step * form, "", name,
+                        vector_forms(operation->family)[form]);
+            if (access)
+                assert_name(operation->base + step * (form + LOAD_FORMS), "checked.", name,
+                            vector_forms(operation->family)[form]);
+        }
+    }
+    assert_int_equal(count, 236 + 20 - 13 - 1 - 1); // but whole loads, the store and the constant
 }
 
 static void forms_of_accesses_are_at_their_distances(void **state)
@@ -165,7 +210,7 @@ static void wide_fields_are_where_the_compiler_puts_them(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < OPERATION_COUNT; i++)
-        if (operation_info[i].family != FAMILY_OTHER)
+        if (operation_info[i].family != FAMILY_OTHER && operation_info[i].family < FAMILY_VECTOR)
             assert_int_equal(operation_info[i].length,
                              has_wide_field(&operation_info[i]) ? 24 : 16);
 }
@@ -178,7 +223,8 @@ static void only_places_that_nothing_needs_are_holes(void **state)
         bool float_branch =
             strncmp(name, "br.f32.", 7) == 0 || strncmp(name, "br_not.f32.", 11) == 0;
         bool is_store = strstr(name, ".store") != NULL;
-        bool floats = strstr(name, "f32.store") != NULL || strstr(name, "f64.store") != NULL;
+        bool floats = strstr(name, "f32.store") != NULL || strstr(name, "f64.store") != NULL ||
+                      strstr(name, "v128.store") != NULL;
         bool hole = (float_branch && (has_suffix(name, ".si") || has_suffix(name, ".ri"))) ||
                     (is_store && floats && has_suffix(name, "i")) ||
                     (is_store && !floats && has_suffix(name, ".rr"));
@@ -274,7 +320,8 @@ static void what_does_not_go_on_to_the_next_cell_is_a_terminator(void **state)
 {
     static const char *const others[] = {"move.",      "set.",       "const.",     "zero",
                                          "fuel",       "global.",    "select.",    "memory.size",
-                                         "table.size", "i64.add128", "i64.sub128", "i64.mul_wide"};
+                                         "table.size", "v128.const", "i64.add128", "i64.sub128",
+                                         "i64.mul_wide"};
 
     (void)state;
     for (uint32_t i = 0; i < OPERATION_COUNT; i++) {
@@ -446,11 +493,12 @@ static void each_core_opcode_has_a_compiler(void **state)
 
 static const struct CMUnitTest tests[] = {
     TEST(names_are_given_and_differ),
-    TEST(cells_are_16_or_24_bytes_long),
+    TEST(cells_are_16_to_32_bytes_long),
     TEST(result_field_is_one_of_four),
     TEST(each_operation_with_a_result_is_followed_by_its_variant_without_a_store),
     TEST(variants_without_a_store_follow_what_they_are_variants_of),
     TEST(forms_of_a_family_are_two_apart),
+    TEST(forms_of_vectors_are_at_their_distances),
     TEST(forms_of_accesses_are_at_their_distances),
     TEST(wide_fields_are_where_the_compiler_puts_them),
     TEST(only_places_that_nothing_needs_are_holes),
