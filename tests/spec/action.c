@@ -11,11 +11,6 @@ static const struct type_store *types_of(const struct session *session)
     return &engine_store(session->engine)->types;
 }
 
-static uint32_t slots_of(valtype type)
-{
-    return valtype_kind(type) == VALKIND_V128 ? 2 : 1;
-}
-
 // Reads a value; false, with a finding, for what is none or belongs to later features.
 static bool read_value(const json_t *json, struct value *value, struct finding *finding)
 {
@@ -43,11 +38,11 @@ static bool store_arguments(const json_t *arguments, const struct deftype *type,
 
         if (!read_value(json_array_get(arguments, i), &value, finding))
             return false;
-        // A v128 would have been refused, so there is one slot for each.
-        if (!value_to_slot(&value, parameter, &slots[i])) {
+        if (!value_to_slot(&value, parameter, slots)) {
             finding_fail(finding, "argument %zu does not fit its parameter", i);
             return false;
         }
+        slots += valtype_slots(parameter);
     }
     return true;
 }
@@ -121,14 +116,14 @@ void action_finish(struct action_result *result)
     *result = (struct action_result){.outcome = OUTCOME_ERROR};
 }
 
-static void fail_result(size_t at, const struct value *expected, valtype type, union slot slot,
-                        struct finding *finding)
+static void fail_result(size_t at, const struct value *expected, valtype type,
+                        const union slot *slots, struct finding *finding)
 {
-    char wanted[80];
+    char wanted[200];
     char got[80];
 
     value_print(expected, wanted, sizeof wanted);
-    value_print_slot(type, slot, got, sizeof got);
+    value_print_slot(type, slots, got, sizeof got);
     finding_fail(finding, "result %zu: expected %s, got %s", at, wanted, got);
 }
 
@@ -137,7 +132,7 @@ void action_compare(const struct session *session, const json_t *command,
 {
     const json_t *expected = json_object_get(command, "expected");
     size_t count = json_array_size(expected);
-    uint32_t slot = 0;
+    const union slot *slots = result->slots;
 
     if (!json_is_array(expected) || count != result->count) {
         finding_fail(finding, "expected %zu results, got %u", count, result->count);
@@ -149,10 +144,10 @@ void action_compare(const struct session *session, const json_t *command,
 
         if (!read_value(json_array_get(expected, i), &value, finding))
             return;
-        if (!value_matches(&value, types_of(session), type, result->slots[slot])) {
-            fail_result(i, &value, type, result->slots[slot], finding);
+        if (!value_matches(&value, types_of(session), type, slots)) {
+            fail_result(i, &value, type, slots, finding);
             return;
         }
-        slot += slots_of(type);
+        slots += valtype_slots(type);
     }
 }

@@ -37,7 +37,7 @@ static bool matches(const char *type, const char *text, valtype result, uint64_t
     struct value value;
 
     assert_true(parses(type, text, &value));
-    return value_matches(&value, NULL, result, (union slot){.u64 = bits});
+    return value_matches(&value, NULL, result, &(union slot){.u64 = bits});
 }
 
 static void numbers_are_unsigned_decimals_in_range(void **state)
@@ -81,13 +81,8 @@ static void references_are_null_numbered_or_any(void **state)
 static void values_of_later_features_name_them(void **state)
 {
     struct value value;
-    json_t *vector = json_pack("{s:s, s:[s, s]}", "type", "v128", "value", "0", "1");
 
     (void)state;
-    assert_true(value_parse(vector, &value));
-    json_decref(vector);
-    assert_int_equal(value.form, VALUE_LATER);
-    assert_int_equal(value.feature, FEATURE_VECTOR);
     assert_true(parses("structref", NULL, &value) && value.form == VALUE_LATER);
     assert_int_equal(value.feature, FEATURE_GC);
     assert_true(parses("anyref", "7", &value) && value.form == VALUE_LATER);
@@ -160,9 +155,9 @@ static void either_matches_any_of_its_values(void **state)
 
     (void)state;
     assert_true(value_parse(json, &value));
-    assert_true(value_matches(&value, NULL, VALTYPE_I32, slot));
-    assert_false(value_matches(&value, NULL, VALTYPE_I32, (union slot){.u64 = 4}));
-    assert_false(value_matches(&value, NULL, VALTYPE_I64, slot));
+    assert_true(value_matches(&value, NULL, VALTYPE_I32, &slot));
+    assert_false(value_matches(&value, NULL, VALTYPE_I32, &(union slot){.u64 = 4}));
+    assert_false(value_matches(&value, NULL, VALTYPE_I64, &slot));
     json_decref(json);
 }
 
@@ -183,6 +178,61 @@ static void arguments_fit_their_parameters(void **state)
     assert_false(value_to_slot(&value, VALTYPE_REF(HEAPTYPE_FUNC), &slot));
     assert_true(parses("f32", "nan:canonical", &value));
     assert_false(value_to_slot(&value, VALTYPE_F32, &slot));
+}
+
+static json_t *vector_of(const char *lane_type, size_t count, const char *lane)
+{
+    json_t *lanes = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(lanes, json_string(lane));
+    return json_pack("{s:s, s:s, s:o}", "type", "v128", "lane_type", lane_type, "value", lanes);
+}
+
+static void vectors_are_compared_lane_by_lane(void **state)
+{
+    json_t *bytes = vector_of("i8", 16, "255"), *nans = vector_of("f32", 4, "nan:canonical");
+    const union slot ones[2] = {{.u64 = UINT64_MAX}, {.u64 = UINT64_MAX}};
+    union slot slots[2] = {{.u64 = UINT64_C(0xffc000007fc00000)},
+                           {.u64 = UINT64_C(0x7fc00000ffc00000)}};
+    struct value value;
+
+    (void)state;
+    assert_true(value_parse(bytes, &value));
+    assert_true(value_matches(&value, NULL, VALTYPE_V128, ones));
+    assert_false(value_matches(&value, NULL, VALTYPE_V128, slots));
+    assert_false(value_matches(&value, NULL, VALTYPE_I64, ones));
+    assert_true(value_parse(nans, &value));
+    assert_true(value_matches(&value, NULL, VALTYPE_V128, slots));
+    assert_false(value_to_slot(&value, VALTYPE_V128, slots));
+    slots[1].u64++;
+    assert_false(value_matches(&value, NULL, VALTYPE_V128, slots));
+    assert_true(value_parse(bytes, &value));
+    assert_true(value_to_slot(&value, VALTYPE_V128, slots));
+    assert_memory_equal(slots, ones, sizeof ones);
+    assert_false(value_to_slot(&value, VALTYPE_I64, slots));
+    json_decref(bytes);
+    json_decref(nans);
+}
+
+static void vectors_have_as_many_lanes_as_fit(void **state)
+{
+    static const struct {
+        const char *type;
+        size_t count;
+        const char *lane;
+    } bad[] = {{"i8", 15, "0"}, {"i8", 16, "256"}, {"i16", 8, "65536"}, {"i16", 8, "nan:canonical"},
+               {"i64", 4, "0"}, {"i1", 16, "0"},   {"f64", 2, "x"},     {"f32", 4, "4294967296"},
+               {"i32", 4, "-1"}};
+    struct value value;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        json_t *json = vector_of(bad[i].type, bad[i].count, bad[i].lane);
+
+        assert_false(value_parse(json, &value));
+        json_decref(json);
+    }
 }
 
 static void messages_agree_when_one_begins_the_other(void **state)
@@ -517,6 +567,8 @@ int main(void)
         cmocka_unit_test(references_match_by_identity_and_nullness),
         cmocka_unit_test(either_matches_any_of_its_values),
         cmocka_unit_test(arguments_fit_their_parameters),
+        cmocka_unit_test(vectors_are_compared_lane_by_lane),
+        cmocka_unit_test(vectors_have_as_many_lanes_as_fit),
         cmocka_unit_test(messages_agree_when_one_begins_the_other),
         cmocka_unit_test(list_finds_lines_ranges_and_whole_scripts),
         cmocka_unit_test(list_rejects_what_is_no_entry),

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/spec/lanes.h"
 #include "tests/spec/script.h"
 
-// Types by their names in scripts, with what values other than null, and v128s, need.
+// Types by their names in scripts, with what values other than null need.
 static const struct kind {
     const char *name;
     valtype type;
@@ -19,7 +20,7 @@ static const struct kind {
     {"i64", VALTYPE_I64, FEATURE_CORE},
     {"f32", VALTYPE_F32, FEATURE_CORE},
     {"f64", VALTYPE_F64, FEATURE_CORE},
-    {"v128", VALTYPE_V128, FEATURE_VECTOR},
+    {"v128", VALTYPE_V128, FEATURE_CORE},
     {"refnull", VALTYPE_BOTTOM, FEATURE_CORE},
     {"funcref", VALTYPE_FUNCREF, FEATURE_CORE},
     {"nullfuncref", VALTYPE_REF_NULL(HEAPTYPE_NOFUNC), FEATURE_TYPED_REFERENCE},
@@ -56,7 +57,7 @@ static bool parse_decimal(const char *text, uint64_t maximum, uint64_t *number)
     return errno == 0 && *end == '\0' && *number <= maximum;
 }
 
-static bool parse_number(const char *text, struct value *value)
+bool value_parse_number(const char *text, struct value *value)
 {
     bool is_wide = value->type == VALTYPE_I64 || value->type == VALTYPE_F64;
     bool is_float = value->type == VALTYPE_F32 || value->type == VALTYPE_F64;
@@ -105,23 +106,26 @@ bool value_parse(const json_t *json, struct value *value)
     value->type = kind->type;
     value->feature = kind->feature;
     if (value->type == VALTYPE_V128) {
-        value->form = VALUE_LATER;
-        return json_array_size(json_object_get(json, "value")) > 0;
+        value->form = VALUE_VECTOR;
+        value->lanes = json;
+        return lanes_check(json);
     }
     if (value->type == VALTYPE_BOTTOM || valtype_is_reference(value->type))
         return parse_reference(json, text, value);
-    return parse_number(text, value);
+    return value_parse_number(text, value);
 }
 
-bool value_to_slot(const struct value *value, valtype parameter, union slot *slot)
+bool value_to_slot(const struct value *value, valtype parameter, union slot *slots)
 {
+    if (value->form == VALUE_VECTOR)
+        return parameter == VALTYPE_V128 && lanes_to_slots(value->lanes, slots);
     if (value->form == VALUE_BITS && parameter == value->type)
-        slot->u64 = value->bits;
+        slots->u64 = value->bits;
     else if (value->form == VALUE_NULL && valtype_kind(parameter) == VALKIND_REF_NULL)
-        slot->u64 = 0;
+        slots->u64 = 0;
     else if (value->form == VALUE_HOST && valtype_is_reference(parameter) &&
              valtype_heaptype(parameter) == HEAPTYPE_EXTERN)
-        slot->u64 = value->bits + 1; // 0 is null
+        slots->u64 = value->bits + 1; // 0 is null
     else
         return false;
     return true;
@@ -146,14 +150,18 @@ static bool matches_bits(const struct value *value, valtype type, union slot slo
 }
 
 static bool matches_one(const struct value *value, const struct type_store *types, valtype type,
-                        union slot slot)
+                        const union slot *slots)
 {
+    union slot slot = *slots;
+
     switch (value->form) {
     case VALUE_BITS:
         return matches_bits(value, type, slot);
     case VALUE_NAN_CANONICAL:
     case VALUE_NAN_ARITHMETIC:
         return matches_nan(value, type, slot);
+    case VALUE_VECTOR:
+        return type == VALTYPE_V128 && lanes_match(value->lanes, slots);
     case VALUE_NULL:
         return valtype_is_reference(type) && slot.u64 == 0;
     case VALUE_HOST:
@@ -168,7 +176,7 @@ static bool matches_one(const struct value *value, const struct type_store *type
 }
 
 bool value_matches(const struct value *value, const struct type_store *types, valtype type,
-                   union slot slot)
+                   const union slot *slots)
 {
     size_t count = value->form == VALUE_EITHER ? json_array_size(value->alternatives) : 0;
 
@@ -176,10 +184,10 @@ bool value_matches(const struct value *value, const struct type_store *types, va
         struct value alternative;
 
         if (value_parse(json_array_get(value->alternatives, i), &alternative) &&
-            matches_one(&alternative, types, type, slot))
+            matches_one(&alternative, types, type, slots))
             return true;
     }
-    return matches_one(value, types, type, slot);
+    return matches_one(value, types, type, slots);
 }
 
 void value_print(const struct value *value, char *buffer, size_t size)
@@ -197,6 +205,9 @@ void value_print(const struct value *value, char *buffer, size_t size)
         break;
     case VALUE_NAN_ARITHMETIC:
         (void)snprintf(buffer, size, "%s nan:arithmetic", type);
+        break;
+    case VALUE_VECTOR:
+        lanes_print(value->lanes, buffer, size);
         break;
     case VALUE_NULL:
         (void)snprintf(buffer, size, "null");
@@ -216,10 +227,16 @@ void value_print(const struct value *value, char *buffer, size_t size)
     }
 }
 
-void value_print_slot(valtype type, union slot slot, char *buffer, size_t size)
+void value_print_slot(valtype type, const union slot *slots, char *buffer, size_t size)
 {
     char name[32];
 
+    if (type == VALTYPE_V128) {
+        lanes_print_slots(slots, buffer, size);
+        return;
+    }
+
     valtype_print(type, name, sizeof name);
-    (void)snprintf(buffer, size, "%s 0x%" PRIx64, name, type == VALTYPE_F32 ? slot.u32 : slot.u64);
+    (void)snprintf(buffer, size, "%s 0x%" PRIx64, name,
+                   type == VALTYPE_F32 ? slots->u32 : slots->u64);
 }
