@@ -116,6 +116,8 @@ static uint8_t type_of_letter(char letter)
         return F32;
     case 'F':
         return F64;
+    case 'v':
+        return V128;
     case 'r':
         return FUNCREF;
     default:

@@ -7,7 +7,7 @@
 //   uint32_t next = build_function("i:i", "", CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD));
 //   build_export("next", EXTERNAL_FUNCTION, next);
 // Signatures are letters, parameters before the colon: i = i32, I = i64, f = f32, F = f64,
-// r = funcref, e = externref.
+// v = v128, r = funcref, e = externref.
 #pragma once
 
 #include <stddef.h>
@@ -15,7 +15,8 @@
 
 #include "sandbox/wasm/module.h"
 
-// Opcodes by name; of prefixed ones the number after the prefix.
+// Opcodes by name; of prefixed ones the number after the prefix, which V of a vector instruction
+// writes together.
 enum {
 #define OPCODE(page_, code_, name_, ...) name_ = (code_),
 #include "sandbox/wasm/opcode.def"
@@ -24,6 +25,8 @@ enum {
     I64 = 0x7e,
     F32 = 0x7d,
     F64 = 0x7c,
+    V128 = 0x7b,
+    VECTOR_PREFIX = 0xfd,
     FUNCREF = 0x70,
     EXTERNREF = 0x6f,
     EMPTY = 0x40 // block type
@@ -32,6 +35,8 @@ enum {
 // Bytes and their number.
 #define CODE(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 #define NO_CODE   NULL, 0
+
+#define V(name_) VECTOR_PREFIX, (uint8_t)(name_ | 0x80), (uint8_t)((name_) >> 7)
 
 // Constant immediates that need more than one byte, padded to the longest form.
 #define LEB_BYTE(x_, shift_) ((uint8_t)((x_) >> (shift_)) & 0x7f)

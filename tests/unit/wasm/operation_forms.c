@@ -22,6 +22,12 @@ void put_constant(struct bytes *code, char type, uint64_t bits)
     }
 }
 
+void put_vector(struct bytes *code, const uint8_t *bytes)
+{
+    put_all(code, CODE(V(V128_CONST)));
+    put_all(code, bytes, 16);
+}
+
 void put_identity(struct bytes *code, char type)
 {
     switch (type) {
@@ -34,6 +40,9 @@ void put_identity(struct bytes *code, char type)
     case 'f':
         put_all(code, CODE(F32_NEG, F32_NEG));
         break;
+    case 'v':
+        put_all(code, CODE(V(V128_NOT), V(V128_NOT)));
+        break;
     default:
         put_all(code, CODE(F64_NEG, F64_NEG));
     }
@@ -45,6 +54,8 @@ void put_displacement(struct bytes *code, char type)
         put_all(code, CODE(I32_CONST, 1, I32_CLZ, DROP));
     else if (type == 'f')
         put_all(code, CODE(F32_CONST, BITS32(0), F32_NEG, DROP));
+    else if (type == 'v')
+        put_all(code, CODE(V(V128_CONST), BITS64(1), BITS64(2), V(V128_NOT), DROP));
     else
         put_all(code, CODE(F64_CONST, BITS64(0), F64_NEG, DROP));
 }

@@ -10,6 +10,9 @@
 // A constant of the type of that letter.
 void put_constant(struct bytes *code, char type, uint64_t bits);
 
+// The same of a vector's 16 bytes.
+void put_vector(struct bytes *code, const uint8_t *bytes);
+
 // Leaves the bits of the value on the stack as they are, but has them computed, so that they are in
 // the accumulator.
 void put_identity(struct bytes *code, char type);

@@ -91,6 +91,8 @@ static valtype letter_type(char letter)
         return VALTYPE_F32;
     case 'F':
         return VALTYPE_F64;
+    case 'v':
+        return VALTYPE_V128;
     case 'r':
         return VALTYPE_FUNCREF;
     default:
