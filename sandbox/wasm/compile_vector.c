@@ -135,7 +135,7 @@ static struct cell *emit_vector(struct compiler *c, const struct numeric_operati
 static void finish(struct compiler *c, struct cell *cell, const struct opcode_info *info)
 {
     struct operand *destination = c->top - info->parameter_count;
-    valtype result = letter_type(info->signature[info->parameter_count + 1]);
+    valtype result = letter_type(c, info->signature[info->parameter_count + 1]);
 
     result_to(c, cell, result, height_of(c, destination));
     destination->type = result;
