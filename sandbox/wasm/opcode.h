@@ -21,9 +21,9 @@ enum feature {
 
 /* Sets of features. */
 #define FEATURE_BIT(feature_) (1u << (feature_))
-#define FEATURES_PRESENT /* always on */                                                           \
+#define FEATURES_PRESENT      /* always on */                                                      \
     (FEATURE_BIT(FEATURE_CORE) | FEATURE_BIT(FEATURE_VECTOR) | FEATURE_BIT(FEATURE_RELAXED_VECTOR))
-#define FEATURES_PROPOSED     /* off by default */                                                 \
+#define FEATURES_PROPOSED /* off by default */                                                     \
     (FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES) | FEATURE_BIT(FEATURE_WIDE_ARITHMETIC))
 
 /* Kinds of immediates; opcode.def says what each one holds. */

@@ -85,13 +85,14 @@ static void every_code_has_a_kind_and_a_wording_with_room_for_detail(void **stat
     }
 }
 
-static void no_two_codes_share_a_wording(void **state)
+static void no_two_codes_of_a_kind_share_a_wording(void **state)
 {
     (void)state;
     for (unsigned left = ERROR_NONE + 1; left < ERROR_CODE_COUNT; left++) {
         for (unsigned right = left + 1; right < ERROR_CODE_COUNT; right++) {
-            assert_string_not_equal(error_wording((enum error_code)left),
-                                    error_wording((enum error_code)right));
+            if (error_kind((enum error_code)left) == error_kind((enum error_code)right))
+                assert_string_not_equal(error_wording((enum error_code)left),
+                                        error_wording((enum error_code)right));
         }
     }
 }
@@ -140,7 +141,7 @@ int main(void)
         cmocka_unit_test(error_set_cuts_off_a_detail_that_does_not_fit),
         cmocka_unit_test(error_clear_makes_the_struct_usable_again),
         cmocka_unit_test(every_code_has_a_kind_and_a_wording_with_room_for_detail),
-        cmocka_unit_test(no_two_codes_share_a_wording),
+        cmocka_unit_test(no_two_codes_of_a_kind_share_a_wording),
         cmocka_unit_test(kinds_follow_the_table),
         cmocka_unit_test(numbers_that_are_no_code_have_no_kind_and_no_wording),
         cmocka_unit_test(every_kind_has_a_name_of_its_own),

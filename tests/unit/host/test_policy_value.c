@@ -136,12 +136,20 @@ static void words_are_exact_and_the_near_one_is_named(void **state)
     assert_value(POLICY_KEY_WASI_STDIN, "inherit", POLICY_WASI_STDIN_INHERIT);
 }
 
-static void later_keys_take_their_default_and_nothing_else(void **state)
+static void later_keys_are_refused(void **state)
+{
+    (void)state;
+    assert_error(POLICY_KEY_HOST_FUNCTIONS_CALLS, "1000/s", "not supported yet");
+    assert_error(POLICY_KEY_HOST_FUNCTIONS_BYTES, "4MiB/s", "not supported yet");
+}
+
+static void memories_are_as_many_as_the_engine_can_have(void **state)
 {
     (void)state;
     assert_value(POLICY_KEY_LIMITS_MEMORIES, "1", 1);
-    assert_error(POLICY_KEY_LIMITS_MEMORIES, "4", "not supported yet");
+    assert_value(POLICY_KEY_LIMITS_MEMORIES, "100", 100);
     assert_error(POLICY_KEY_LIMITS_MEMORIES, "101", "out of range");
+    assert_error(POLICY_KEY_LIMITS_MEMORIES, "0", "out of range");
 }
 
 static void open_files_are_as_many_as_a_worker_may_have(void **state)
@@ -237,7 +245,8 @@ int main(void)
         cmocka_unit_test(only_the_documented_form_is_a_number),
         cmocka_unit_test(numbers_never_wrap),
         cmocka_unit_test(words_are_exact_and_the_near_one_is_named),
-        cmocka_unit_test(later_keys_take_their_default_and_nothing_else),
+        cmocka_unit_test(later_keys_are_refused),
+        cmocka_unit_test(memories_are_as_many_as_the_engine_can_have),
         cmocka_unit_test(open_files_are_as_many_as_a_worker_may_have),
         cmocka_unit_test(a_pin_is_64_hexadecimal_digits),
         cmocka_unit_test(what_is_formatted_parses_to_the_same),
