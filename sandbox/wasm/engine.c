@@ -226,9 +226,11 @@ bool engine_define_function(struct engine *engine, struct name module, struct na
 bool engine_define_global(struct engine *engine, struct name module, struct name name,
                           struct globaltype type, union slot value, struct error *error)
 {
-    const union slot values[2] = {value, {0}};
-    struct global *global = store_add_global(&engine->store, type, values, error);
+    struct global *global;
 
+    if (valtype_slots(type.type) != 1)
+        return error_set(error, ERROR_USAGE_ARGUMENT, 0, "a global that takes more than a slot");
+    global = store_add_global(&engine->store, type, &value, error);
     return global != NULL &&
            store_register(&engine->store, module, name,
                           (struct external){.kind = EXTERNAL_GLOBAL, .global = global}, error);

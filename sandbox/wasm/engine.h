@@ -66,7 +66,10 @@ enum outcome engine_instantiate(struct engine *engine, struct module *module,
 bool engine_register(struct engine *engine, struct name module, struct instance *instance,
                      struct error *error) MUST_CHECK;
 
-/* Makes something of the host importable. Function types: parameters, then results. */
+/*
+ * Makes something of the host importable. Function types: parameters, then results. A global is one
+ * slot, so it cannot be a v128.
+ */
 struct host_type {
     const valtype *types;
     uint32_t parameter_count;
@@ -85,7 +88,10 @@ bool engine_define_memory(struct engine *engine, struct name module, struct name
 /* The export of that name; false when there is none. */
 bool engine_export(struct instance *instance, struct name name, struct external *external);
 
-/* Number of slots that a call of this function needs: the larger of parameters and results. */
+/*
+ * Number of slots that a call of this function needs: the larger of parameters and results, of
+ * which a v128 takes two.
+ */
 uint32_t engine_call_slots(const struct engine *engine, const struct function *function);
 
 /*

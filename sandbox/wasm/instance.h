@@ -26,8 +26,8 @@ struct store;
 
 /*
  * A host function: the arguments stand in slots[0..], the results are to be written there too, i32s
- * zero-extended. May call engine_invoke on the same store. Anything but TRAP_NONE ends the guest's
- * run with that trap.
+ * zero-extended, a v128 in two of them. May call engine_invoke on the same store. Anything but
+ * TRAP_NONE ends the guest's run with that trap.
  */
 typedef enum trap_code host_callback(void *context, struct store *store, union slot *slots);
 
