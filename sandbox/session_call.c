@@ -78,6 +78,22 @@ static int shown(struct name name)
     return (int)(name.length < 64 ? name.length : 64);
 }
 
+// Records that the function cannot be called as the host wants to; false.
+static bool wrong_type(struct export_call *call, struct name name, const struct function *function)
+{
+    const struct type_store *types = &engine_store(call->session->engine)->types;
+    const struct deftype *type = type_at(types, function->type);
+
+    if (deftype_parameter_slots(type) + deftype_result_slots(type) >
+        type->parameter_count + type->result_count)
+        return error_set(&call->error, ERROR_USAGE_SIGNATURE, 0,
+                         "%.*s takes or gives a v128, which does not cross to the host: pass it in "
+                         "memory, or as two i64",
+                         shown(name), (const char *)name.bytes);
+    return error_set(&call->error, ERROR_USAGE_SIGNATURE, 0, "%.*s has another core type",
+                     shown(name), (const char *)name.bytes);
+}
+
 // The function that takes a result's memory back, if the export has one of its own.
 static bool find_post(struct export_call *call, struct name name)
 {
@@ -92,9 +108,7 @@ static bool find_post(struct export_call *call, struct name name)
     if (!find_function(call->session, post, &call->post))
         return true;
     type.parameters[0] = call->plan.result == PLAN_CSTR ? PLAN_CORE_I32 : PLAN_CORE_I64;
-    return has_type(call->session, call->post, &type) ||
-           error_set(&call->error, ERROR_USAGE_SIGNATURE, 0, "%.*s has another core type",
-                     shown(post), (const char *)post.bytes);
+    return has_type(call->session, call->post, &type) || wrong_type(call, post, call->post);
 }
 
 static bool needs_memory(const struct plan *plan)
@@ -118,8 +132,7 @@ static bool find_export(struct export_call *call, struct name name)
                          (const char *)name.bytes);
     plan_core_type(&call->plan, &type);
     if (!has_type(session, call->function, &type))
-        return error_set(&call->error, ERROR_USAGE_SIGNATURE, 0, "%.*s has another core type",
-                         shown(name), (const char *)name.bytes);
+        return wrong_type(call, name, call->function);
     if (needs_memory(&call->plan) && session_reallocation(session) == NULL)
         return error_set(&call->error, ERROR_USAGE_EXPORT, 0,
                          "cabi_realloc, by which %.*s would get its arguments", shown(name),

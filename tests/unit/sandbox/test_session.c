@@ -261,6 +261,37 @@ static void exports_must_be_there_and_have_the_type(void **state)
     shut_down();
 }
 
+// Inside they are like other values.
+static void vectors_do_not_cross_to_the_host(void **state)
+{
+    (void)state;
+    build_exported("takes", "v:i", CODE(LOCAL_GET, 0, V(V128_ANY_TRUE)));
+    build_exported("gives", ":v", CODE(V(V128_CONST), BITS64(1), BITS64(2)));
+    build_exported("inside", ":i", CODE(CALL, 1, CALL, 0));
+    LOAD(NULL);
+    SEND_CALL("takes(x: i64) -> i32", WORD(1));
+    expect_error(ERROR_USAGE_SIGNATURE);
+    assert_non_null(memmem(incoming, incoming_length, "v128", 4));
+    SEND_CALL("gives() -> i64");
+    expect_error(ERROR_USAGE_SIGNATURE);
+    assert_non_null(memmem(incoming, incoming_length, "v128", 4));
+    SEND_CALL("inside() -> i32");
+    expect_result();
+    assert_true(words[0] == 1);
+    shut_down();
+}
+
+static void imports_with_vectors_are_not_the_hosts(void **state)
+{
+    (void)state;
+    build_import_function("app", "log", "v:");
+    start_session();
+    expect(MESSAGE_MODULE_REPORT);
+    LINK("app.log(x: i64)", NULL);
+    expect_error(ERROR_INCOMPATIBLE_IMPORT_TYPE);
+    join_session(true);
+}
+
 static void calls_that_are_malformed_are_errors(void **state)
 {
     (void)state;
@@ -739,6 +770,8 @@ int main(void)
         T(scalars_go_in_and_out),
         T(results_out_of_their_kinds_range_are_errors),
         T(exports_must_be_there_and_have_the_type),
+        T(vectors_do_not_cross_to_the_host),
+        T(imports_with_vectors_are_not_the_hosts),
         T(calls_that_are_malformed_are_errors),
         T(texts_go_in_and_out_and_are_freed),
         T(texts_closed_by_nul_go_in_and_out),

@@ -222,6 +222,8 @@ static const struct {
     {"global.get.", "g>b"},
     {"global.set.64.s", "ag"},
     {"global.set.f32.s", "ag"},
+    {"global.set.v128.s", "ag"},
+    {"v128.const", ">b"},
     {"global.set.", "g"},
     {"br_table.s", "aT"},
     {"br_table.r", "T"},
@@ -290,6 +292,27 @@ static void access_layout(char *letters, const char *form, bool is_store, bool c
         strcat(letters, "h");
 }
 
+// Vectors: an operand in a slot has the field of its place among the operands; lanes are not shown.
+static void vector_layout(char *letters, const struct operation_info *info)
+{
+    bool unstored = info->destination == 0 && info->family != FAMILY_STORE_LANE;
+    char base[64];
+
+    snprintf(base, sizeof base, "%s", info->name);
+    if (unstored && ends_with(base, ".n"))
+        base[strlen(base) - 2] = '\0';
+    const char *form = strrchr(base, '.') + 1;
+    for (char field = 'a'; *form != '\0'; form++, field++) {
+        if (*form == 's')
+            *letters++ = field;
+        else if (*form == 'i')
+            *letters++ = 'h';
+    }
+    *letters++ = '>';
+    *letters++ = (char)(info->destination != 0 ? 'a' + info->destination - 1 : 'a');
+    *letters = '\0';
+}
+
 static void family_layout(char *letters, const struct operation_info *info)
 {
     const char *name = info->name;
@@ -333,6 +356,8 @@ static void write_cell(const struct code *code, const struct cell *cell)
     }
     if (info->family == FAMILY_OTHER)
         snprintf(letters, sizeof letters, "%s", layout_of(info->name));
+    else if (info->family >= FAMILY_VECTOR)
+        vector_layout(letters, info);
     else
         family_layout(letters, info);
     // What ends in .n writes no slot.
