@@ -342,6 +342,8 @@ quick_matrix() {
 full_matrix() {
     variant clang-loop clang-19 all -Ddispatch=loop
     variant gcc-loop gcc all -Ddispatch=loop
+    variant clang-plain clang-19 unit -Dvectors=plain
+    variant gcc-plain gcc unit -Dvectors=plain
     if command -v clang-14 >/dev/null; then
         variant clang-14 clang-14 unit
     else
