@@ -12,7 +12,7 @@ logs=build/logs
 # Converted specification tests, where the machine has them.
 spec=${PINFOLD_SPEC:-../shared/spec}
 spec_folders='core bulk-memory memory64 multi-memory simd relaxed-simd'
-spec_proposals='custom-page-sizes wide-arithmetic'
+spec_proposals='custom-page-sizes threads wide-arithmetic'
 fuzz_seconds=5
 # For how long hostile workers attack each state of a host that a sanitizer watches.
 hostile_ms=300

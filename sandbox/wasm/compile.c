@@ -59,6 +59,9 @@ static compile_function *const compile_context[OPCODE_COUNT] = {
     [OPCODE_I64_SUB128] = compile_wide,
     [OPCODE_I64_MUL_WIDE_S] = compile_wide,
     [OPCODE_I64_MUL_WIDE_U] = compile_wide,
+    [OPCODE_ATOMIC_FENCE] = compile_nop,
+    [OPCODE_MEMORY_ATOMIC_NOTIFY... OPCODE_MEMORY_ATOMIC_WAIT64] = compile_atomic,
+    [OPCODE_I32_ATOMIC_LOAD... OPCODE_I64_ATOMIC_RMW32_CMPXCHG_U] = compile_atomic,
 };
 
 // Constant expressions (specification: "Constant Expressions"). global.get's own rule is in

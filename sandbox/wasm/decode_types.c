@@ -103,6 +103,7 @@ bool decode_types(struct decoder *decoder, struct reader *reader)
 
 enum {
     LIMITS_MAXIMUM = 1 << 0,
+    LIMITS_SHARED = 1 << 1, // of memories, a proposal
     LIMITS_ADDRESS64 = 1 << 2,
     LIMITS_PAGE_SIZE = 1 << 3, // of memories, a proposal: the logarithm of a page's bytes follows
     LIMITS_KNOWN = LIMITS_MAXIMUM | LIMITS_ADDRESS64,
@@ -158,8 +159,12 @@ static bool read_memory_type(struct decoder *decoder, struct reader *reader,
 
     if (features & FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES))
         known |= LIMITS_PAGE_SIZE;
-    return read_limits(reader, known, &type->limits, &flags) &&
-           (!(flags & LIMITS_PAGE_SIZE) || read_page_size(reader, type));
+    if (features & FEATURE_BIT(FEATURE_THREADS))
+        known |= LIMITS_SHARED;
+    if (!read_limits(reader, known, &type->limits, &flags))
+        return false;
+    type->is_shared = flags & LIMITS_SHARED;
+    return (!(flags & LIMITS_PAGE_SIZE) || read_page_size(reader, type));
 }
 
 static bool read_global_type(struct decoder *decoder, struct reader *reader,

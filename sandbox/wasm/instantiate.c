@@ -169,7 +169,8 @@ static bool globaltype_matches(const struct type_store *types, struct globaltype
 
 static bool memorytype_matches(const struct memorytype *given, const struct memorytype *wanted)
 {
-    return memorytype_page_shift(given) == memorytype_page_shift(wanted) &&
+    return given->is_shared == wanted->is_shared &&
+           memorytype_page_shift(given) == memorytype_page_shift(wanted) &&
            limits_match(&given->limits, &wanted->limits);
 }
 

@@ -37,7 +37,7 @@ enum {
     MEMOP_INDEX = 0x40,     // a memory index follows
     MEMOP_END = 0x80,       // flags are below this
     PREFIX_FIRST = 0xFB,    // bytes that are followed by the opcode's number
-    PREFIX_LAST = 0xFD
+    PREFIX_LAST = 0xFE
 };
 
 // Grammar Bnumtype, Bvectype, Babsheaptype. An abstract heap type by itself is short for a nullable
@@ -179,6 +179,14 @@ static void read_memarg(struct reader *reader, struct instruction *instruction)
     instruction->bits = reader_u64(reader);
 }
 
+static void read_zero(struct reader *reader)
+{
+    uint64_t offset = reader_offset(reader);
+
+    if (reader_u8(reader) != 0)
+        reader_fail_at(reader, offset, ERROR_ZERO_BYTE_EXPECTED);
+}
+
 // The labels of br_table are only skipped, and checked to be numbers; whoever needs them reads them
 // again, rather than that every table is copied.
 static void read_label_table(struct reader *reader, struct instruction *instruction)
@@ -283,6 +291,9 @@ static void read_immediate(struct reader *reader, const struct type_names *names
     case IMMEDIATE_MEMARG3:
     case IMMEDIATE_MEMARG4:
         read_memarg(reader, instruction);
+        break;
+    case IMMEDIATE_ZERO:
+        read_zero(reader);
         break;
     default:
         read_vector_immediate(reader, instruction);

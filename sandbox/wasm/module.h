@@ -38,6 +38,7 @@ struct tabletype {
 
 struct memorytype {
     struct limits limits;
+    bool is_shared;     /* threads */
     bool has_page_size; /* custom-page-sizes: another than 64 KiB */
     uint8_t page_log2;  /* in that case, of its bytes */
 };

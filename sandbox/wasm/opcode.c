@@ -57,6 +57,7 @@ const struct opcode_info opcode_info[OPCODE_COUNT] = {
 #define BYTE_0xFB(code_, opcode_)
 #define BYTE_0xFC(code_, opcode_)
 #define BYTE_0xFD(code_, opcode_)
+#define BYTE_0xFE(code_, opcode_)
 
 const uint16_t opcode_of_byte[256] = {
     [0 ... 255] = OPCODE_INVALID,
@@ -68,6 +69,7 @@ const uint16_t opcode_of_byte[256] = {
 #undef BYTE_0xFB
 #undef BYTE_0xFC
 #undef BYTE_0xFD
+#undef BYTE_0xFE
 
 #pragma GCC diagnostic pop
 
@@ -78,7 +80,7 @@ union code_space {
 };
 
 /* Prefixes follow each other, so pages do; the first holds the single bytes. */
-enum { PREFIX_FIRST = 0xFB, PREFIX_LAST = 0xFD, PAGE_COUNT = PREFIX_LAST - PREFIX_FIRST + 2 };
+enum { PREFIX_FIRST = 0xFB, PREFIX_LAST = 0xFE, PAGE_COUNT = PREFIX_LAST - PREFIX_FIRST + 2 };
 
 #define PAGE_INDEX(page_) ((page_) == 0 ? 0 : 1 - PREFIX_FIRST + (page_))
 

@@ -24,7 +24,8 @@ enum feature {
 #define FEATURES_PRESENT      /* always on */                                                      \
     (FEATURE_BIT(FEATURE_CORE) | FEATURE_BIT(FEATURE_VECTOR) | FEATURE_BIT(FEATURE_RELAXED_VECTOR))
 #define FEATURES_PROPOSED /* off by default */                                                     \
-    (FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES) | FEATURE_BIT(FEATURE_WIDE_ARITHMETIC))
+    (FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES) | FEATURE_BIT(FEATURE_WIDE_ARITHMETIC) |               \
+     FEATURE_BIT(FEATURE_THREADS))
 
 /* Kinds of immediates; opcode.def says what each one holds. */
 enum immediate {

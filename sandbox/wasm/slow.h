@@ -31,6 +31,9 @@ HANDLER_PROTOTYPE(slow_memory_copy);
 HANDLER_PROTOTYPE(slow_memory_init);
 HANDLER_PROTOTYPE(slow_data_drop);
 
+// run_atomic.c
+HANDLER_PROTOTYPE(slow_atomic);
+
 // run_table.c
 HANDLER_PROTOTYPE(slow_table_get);
 HANDLER_PROTOTYPE(slow_table_set);

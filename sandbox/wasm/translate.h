@@ -360,6 +360,10 @@ bool invert_compare(struct compiler *c);
 // Records where the live references are at the call whose cells end here (see code.h).
 void record_references(struct compiler *c, uint32_t height);
 
+// Is the memory of the current instruction there, and are alignment and offset of the access right?
+// In compile_numeric.c.
+bool check_access(struct compiler *c, const struct opcode_info *info);
+
 // --- compile_*.c: a function for each opcode, or group of them, which the table leaves to us. Each
 // checks types and, in live code, emits. False after an error. ---
 
@@ -379,5 +383,7 @@ compile_function compile_call, compile_call_indirect;
 compile_function compile_constant, compile_local_get, compile_local_set, compile_local_tee,
     compile_global_get, compile_global_set, compile_ref_null, compile_ref_func, compile_ref_is_null,
     compile_drop, compile_select;
+
+compile_function compile_atomic; // accesses, waiting and notifying
 
 compile_function compile_memory, compile_table, compile_data_drop, compile_elem_drop;

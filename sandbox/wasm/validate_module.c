@@ -39,6 +39,8 @@ static bool memories_valid(struct checker *v)
         if (type->has_page_size && type->page_log2 != 0 && type->page_log2 != 16)
             return error_set(v->error, ERROR_CUSTOM_PAGE_SIZE, 0, "2^%u bytes, not 1 or 65536",
                              type->page_log2);
+        if (type->is_shared && !type->limits.has_maximum)
+            return error_set(v->error, ERROR_SHARED_MEMORY_MAXIMUM, 0, NULL);
         if (!limits_valid(v, &type->limits, memorytype_pages_max(type), ERROR_MEMORY_SIZE))
             return false;
     }

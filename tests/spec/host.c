@@ -69,12 +69,15 @@ static bool define_table(struct engine *engine, const char *name, bool address64
     return engine_define_table(engine, engine_name("spectest"), engine_name(name), &type, error);
 }
 
-static bool define_memory(struct engine *engine, struct error *error)
+static bool define_memory(struct engine *engine, const char *name, bool is_shared,
+                          struct error *error)
 {
-    struct memorytype type = {.limits = {.minimum = 1, .maximum = 2, .has_maximum = true}};
+    struct memorytype type = {
+        .limits = {.minimum = 1, .maximum = 2, .has_maximum = true},
+        .is_shared = is_shared,
+    };
 
-    return engine_define_memory(engine, engine_name("spectest"), engine_name("memory"), &type,
-                                error);
+    return engine_define_memory(engine, engine_name("spectest"), engine_name(name), &type, error);
 }
 
 bool host_define(struct engine *engine, struct error *error)
@@ -82,7 +85,9 @@ bool host_define(struct engine *engine, struct error *error)
     struct error table64_error = {.code = ERROR_NONE};
 
     if (!define_functions(engine, error) || !define_globals(engine, error) ||
-        !define_table(engine, "table", false, error) || !define_memory(engine, error))
+        !define_table(engine, "table", false, error) ||
+        !define_memory(engine, "memory", false, error) ||
+        !define_memory(engine, "shared_memory", true, error))
         return false;
     if (!define_table(engine, "table64", true, &table64_error) &&
         error_kind(table64_error.code) != ERROR_KIND_UNSUPPORTED) {

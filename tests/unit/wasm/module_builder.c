@@ -277,7 +277,7 @@ static uint32_t put_memory_of(struct bytes *bytes, const struct memorytype *type
     size_t flags = bytes->length;
 
     put_limits_of(bytes, &type->limits);
-    bytes->data[flags] |= (uint8_t)(type->has_page_size << 3);
+    bytes->data[flags] |= (uint8_t)(type->is_shared << 1 | type->has_page_size << 3);
     if (type->has_page_size)
         put_u32(bytes, type->page_log2);
     return count_kind(EXTERNAL_MEMORY);

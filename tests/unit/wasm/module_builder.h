@@ -21,6 +21,7 @@ enum {
 #define OPCODE(page_, code_, name_, ...) name_ = (code_),
 #include "sandbox/wasm/opcode.def"
     PREFIX = 0xfc, // of the bulk and saturating instructions
+    ATOMIC_PREFIX = 0xfe,
     I32 = 0x7f,
     I64 = 0x7e,
     F32 = 0x7d,
@@ -63,7 +64,7 @@ void put(struct bytes *bytes, uint8_t byte);
 void put_all(struct bytes *bytes, const uint8_t *data, size_t length);
 void put_u32(struct bytes *bytes, uint32_t value); // shortest LEB128
 void put_u64(struct bytes *bytes, uint64_t value);
-void put_s64(struct bytes *bytes, int64_t value);  // shortest signed LEB128
+void put_s64(struct bytes *bytes, int64_t value); // shortest signed LEB128
 void bytes_free(struct bytes *bytes);
 
 // Forgets the module under construction.

@@ -220,6 +220,21 @@ static void page_sizes_stand_behind_the_limits_of_memories_where_they_are_on(voi
     refuse(ERROR_MALFORMED_LIMITS_FLAGS, 12, MODULE(4, 5, 1, 0x70, 8, 0, 0));
 }
 
+static void memories_are_shared_where_threads_are_on(void **state)
+{
+    (void)state;
+    refuse(ERROR_MALFORMED_LIMITS_FLAGS, 11, MODULE(5, 4, 1, 3, 0, 1));
+    features = FEATURE_BIT(FEATURE_THREADS);
+    accept(MODULE(5, 4, 1, 3, 0, 1));
+    assert_true(module.memories[0].is_shared);
+    accept(MODULE(2, 7, 1, 0, 0, 2, 7, 1, 2));
+    assert_true(module.memories[0].is_shared && module.memories[0].limits.address64);
+    accept(MODULE(5, 4, 1, 1, 0, 1));
+    assert_false(module.memories[0].is_shared);
+    refuse(ERROR_MALFORMED_LIMITS_FLAGS, 11, MODULE(5, 5, 1, 11, 0, 1, 0));
+    refuse(ERROR_MALFORMED_LIMITS_FLAGS, 12, MODULE(4, 5, 1, 0x70, 3, 0, 1));
+}
+
 static void several_memories_are_fine_imported_ones_first(void **state)
 {
     (void)state;
@@ -325,6 +340,7 @@ int main(void)
         TEST(limits_are_numbers_of_64_bits),
         TEST(limits_flags_are_bits_of_which_two_are_known),
         TEST(page_sizes_stand_behind_the_limits_of_memories_where_they_are_on),
+        TEST(memories_are_shared_where_threads_are_on),
         TEST(several_memories_are_fine_imported_ones_first),
         TEST(more_than_a_hundred_memories_are_a_limit_error),
         TEST(several_tables_are_fine),

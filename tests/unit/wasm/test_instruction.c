@@ -157,13 +157,26 @@ static void opcodes_of_proposals_are_read_where_these_are_on(void **state)
     }
 }
 
+static void a_fence_is_followed_by_a_zero(void **state)
+{
+    const struct type_names names = {.features = FEATURE_BIT(FEATURE_THREADS)};
+
+    (void)state;
+    open_bytes(BYTES(0xFE, 0x03, 0x00));
+    assert_true(instruction_read(&reader, &names, &instruction));
+    assert_int_equal(instruction.opcode, OPCODE_ATOMIC_FENCE);
+    open_bytes(BYTES(0xFE, 0x03, 0x01));
+    assert_false(instruction_read(&reader, &names, &instruction));
+    assert_refused(ERROR_ZERO_BYTE_EXPECTED, 2);
+}
+
 static void every_byte_that_is_no_opcode_is_illegal(void **state)
 {
     unsigned illegal = 0;
 
     (void)state;
     for (unsigned byte = 0; byte < 256; byte++) {
-        if (opcode_of_byte[byte] != OPCODE_INVALID || (byte >= 0xFB && byte <= 0xFD))
+        if (opcode_of_byte[byte] != OPCODE_INVALID || (byte >= 0xFB && byte <= 0xFE))
             continue;
         refuse(ERROR_ILLEGAL_OPCODE, 0, BYTES((uint8_t)byte, 0, 0, 0, 0));
         illegal++;
@@ -180,8 +193,8 @@ static void illegal_opcodes_are_shown(void **state)
     assert_string_equal(error.message, "illegal opcode: fc 12");
     refuse(ERROR_ILLEGAL_OPCODE, 0, BYTES(0xFB, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F));
     assert_string_equal(error.message, "illegal opcode: fb ffffffff");
-    refuse(ERROR_ILLEGAL_OPCODE, 0, BYTES(0xFE, 0x00));
-    assert_string_equal(error.message, "illegal opcode: fe");
+    refuse(ERROR_ILLEGAL_OPCODE, 0, BYTES(0xFE, 0x04));
+    assert_string_equal(error.message, "illegal opcode: fe 04");
 }
 
 static void numbers_after_a_prefix_may_be_longer_than_needed(void **state)
@@ -564,6 +577,7 @@ int main(void)
         TEST(every_opcode_so_far_is_read_with_its_immediates),
         TEST(every_other_opcode_is_refused_by_feature_and_name),
         TEST(opcodes_of_proposals_are_read_where_these_are_on),
+        TEST(a_fence_is_followed_by_a_zero),
         TEST(every_byte_that_is_no_opcode_is_illegal),
         TEST(illegal_opcodes_are_shown),
         TEST(numbers_after_a_prefix_may_be_longer_than_needed),

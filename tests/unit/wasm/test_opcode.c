@@ -118,6 +118,7 @@ static const char *grammar_of(uint8_t immediate)
         [IMMEDIATE_LANE4] = "laneidx",
         [IMMEDIATE_LANE2] = "laneidx",
         [IMMEDIATE_SHUFFLE] = "laneidx^16",
+        [IMMEDIATE_ZERO] = "0x00",
     };
     assert_true(immediate < IMMEDIATE_COUNT);
     assert_non_null(names[immediate]);
@@ -300,6 +301,47 @@ static void opcodes_of_proposals_are_off_by_default(void **state)
     assert_int_equal(opcode_of_prefixed(0xFC, 22), OPCODE_I64_MUL_WIDE_U);
 }
 
+/* Each kind of atomic access has the same seven shapes. */
+static void atomic_accesses_come_in_rows_of_seven(void **state)
+{
+    static const char *const kinds[] = {"load",   "store",   "rmw.add",  "rmw.sub",    "rmw.and",
+                                        "rmw.or", "rmw.xor", "rmw.xchg", "rmw.cmpxchg"};
+    static const struct {
+        char type;
+        const char *bits; /* "" for all */
+        int immediate;
+    } shapes[] = {{'i', "", IMMEDIATE_MEMARG2},  {'I', "", IMMEDIATE_MEMARG3},
+                  {'i', "8", IMMEDIATE_MEMARG0}, {'i', "16", IMMEDIATE_MEMARG1},
+                  {'I', "8", IMMEDIATE_MEMARG0}, {'I', "16", IMMEDIATE_MEMARG1},
+                  {'I', "32", IMMEDIATE_MEMARG2}};
+    uint32_t code = 0x10;
+
+    (void)state;
+    for (size_t kind = 0; kind < 9; kind++) {
+        for (size_t shape = 0; shape < 7; shape++, code++) {
+            const struct opcode_info *info = &opcode_info[opcode_of_prefixed(0xFE, code)];
+            const char *rest = kinds[kind] + strcspn(kinds[kind], ".");
+            char type = shapes[shape].type;
+            char mnemonic[64];
+            char signature[16];
+
+            snprintf(mnemonic, sizeof mnemonic, "i%s.atomic.%.*s%s%s%s", type == 'i' ? "32" : "64",
+                     (int)(rest - kinds[kind]), kinds[kind], shapes[shape].bits, rest,
+                     kind != 1 && shapes[shape].bits[0] != '\0' ? "_u" : "");
+            snprintf(signature, sizeof signature,
+                     kind == 0   ? "a:%c"
+                     : kind == 1 ? "a%c:"
+                     : kind == 8 ? "a%c%c:%c"
+                                 : "a%c:%c",
+                     type, type, type);
+            assert_string_equal(info->mnemonic, mnemonic);
+            assert_string_equal(info->signature, signature);
+            assert_int_equal(info->immediate, shapes[shape].immediate);
+        }
+    }
+    assert_int_equal(opcode_of_prefixed(0xFE, code), OPCODE_INVALID);
+}
+
 static void every_feature_has_a_name_for_users(void **state)
 {
     (void)state;
@@ -328,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_prefixed_code_without_a_row_is_no_opcode),
         cmocka_unit_test(features_follow_the_page_where_it_decides),
         cmocka_unit_test(opcodes_of_proposals_are_off_by_default),
+        cmocka_unit_test(atomic_accesses_come_in_rows_of_seven),
         cmocka_unit_test(every_feature_has_a_name_for_users),
     };
     return cmocka_run_group_tests(tests, read_oracle, NULL);

@@ -92,6 +92,19 @@ static void memory_of_bytes_has_a_size_of_its_address_type(void **state)
     accept();
 }
 
+static void shared_memory_has_a_maximum(void **state)
+{
+    struct memorytype type = {.is_shared = true};
+
+    (void)state;
+    features = FEATURE_BIT(FEATURE_THREADS);
+    build_memory_of(&type);
+    refuse(ERROR_SHARED_MEMORY_MAXIMUM);
+    type.limits = (struct limits){.maximum = 1, .has_maximum = true};
+    build_memory_of(&type);
+    accept();
+}
+
 static void table_of_64_bits_has_any_size(void **state)
 {
     struct limits limits = {.minimum = UINT64_MAX, .address64 = true};
@@ -442,6 +455,7 @@ static const struct CMUnitTest tests[] = {
     TEST(memory_has_at_most_4_gib),
     TEST(memory_of_64_bits_has_at_most_2_to_the_48_pages),
     TEST(table_of_64_bits_has_any_size),
+    TEST(shared_memory_has_a_maximum),
     TEST(pages_have_one_byte_or_64_kib),
     TEST(memory_of_bytes_has_a_size_of_its_address_type),
     TEST(minimum_is_at_most_the_maximum),
