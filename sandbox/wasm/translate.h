@@ -360,10 +360,6 @@ bool invert_compare(struct compiler *c);
 // Records where the live references are at the call whose cells end here (see code.h).
 void record_references(struct compiler *c, uint32_t height);
 
-// Is the memory of the current instruction there, and are alignment and offset of the access right?
-// In compile_numeric.c.
-bool check_access(struct compiler *c, const struct opcode_info *info);
-
 // --- compile_*.c: a function for each opcode, or group of them, which the table leaves to us. Each
 // checks types and, in live code, emits. False after an error. ---
 

@@ -14,6 +14,14 @@
 #include "host/session.h"
 #include "sandbox/report.h"
 
+// The numbers that traps have on the channel.
+enum worker_trap {
+    WORKER_TRAP_NONE,
+#define TRAP(NAME_, words_) WORKER_TRAP_##NAME_,
+#include "sandbox/wasm/trap.def"
+#undef TRAP
+};
+
 struct fixture {
     struct session session;
     struct policy policy;

@@ -345,7 +345,8 @@ static void trapper(struct channel *channel)
 {
     worker_load(channel);
     worker_take_call(channel);
-    worker_send(channel, MESSAGE_TRAP, 6, (const uint64_t[]){0, 1, 1, 3, 0x99, 0});
+    worker_send(channel, MESSAGE_TRAP, 6,
+                (const uint64_t[]){0, WORKER_TRAP_UNREACHABLE, 1, 3, 0x99, 0});
     pause();
 }
 
@@ -385,7 +386,7 @@ static void failing_caller(struct channel *channel)
     worker_take_call(channel);
     if (worker_host_call(channel, TWICE_INDEX, 1, &result) != MESSAGE_HOST_CALL_FAILED)
         _exit(99);
-    worker_send(channel, MESSAGE_TRAP, 6, (const uint64_t[]){0, 14, 0, 0, 0, 0});
+    worker_send(channel, MESSAGE_TRAP, 6, (const uint64_t[]){0, WORKER_TRAP_HOST, 0, 0, 0, 0});
     pause();
 }
 
@@ -434,7 +435,8 @@ static struct channel *interrupted;
 static void answer_interruption(int number)
 {
     (void)number;
-    worker_send(interrupted, MESSAGE_TRAP, 6, (const uint64_t[]){0, 11, 0, 0, 0, 0});
+    worker_send(interrupted, MESSAGE_TRAP, 6,
+                (const uint64_t[]){0, WORKER_TRAP_INTERRUPTED, 0, 0, 0, 0});
 }
 
 static void interruptible(struct channel *channel)

@@ -318,9 +318,9 @@ static void branches_of_a_comparison_are_one_apart(void **state)
 
 static void what_does_not_go_on_to_the_next_cell_is_a_terminator(void **state)
 {
-    static const char *const others[] = {"move.",      "set.",       "const.",     "zero",
-                                         "fuel",       "global.",    "select.",    "memory.size",
-                                         "table.size", "v128.const", "i64.add128", "i64.sub128",
+    static const char *const others[] = {"move.",       "set.",       "const.",     "zero",
+                                         "fuel",        "global.",    "select.",    "memory.size",
+                                         "table.size",  "v128.const", "i64.add128", "i64.sub128",
                                          "i64.mul_wide"};
 
     (void)state;
@@ -422,11 +422,15 @@ static void put_immediate(struct bytes *code, const struct opcode_info *info)
     case IMMEDIATE_ELEMENT_TABLE:
     case IMMEDIATE_MEMORY_MEMORY:
     case IMMEDIATE_DATA_MEMORY:
+        put_all(code, CODE(0, 0));
+        break;
     case IMMEDIATE_MEMARG0:
     case IMMEDIATE_MEMARG1:
     case IMMEDIATE_MEMARG2:
-    case IMMEDIATE_MEMARG3:
-        put_all(code, CODE(0, 0));
+    case IMMEDIATE_MEMARG3: // atomic accesses want their natural alignment
+        put(code,
+            info->feature == FEATURE_THREADS ? (uint8_t)(info->immediate - IMMEDIATE_MEMARG0) : 0);
+        put(code, 0);
         break;
     case IMMEDIATE_SELECT_TYPES:
         put_all(code, CODE(1, I32));
