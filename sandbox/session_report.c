@@ -42,6 +42,8 @@ uint8_t session_value_code(valtype type)
     case VALKIND_REF:
         return REPORT_REF;
     case VALKIND_BOTTOM:
+    case VALKIND_I8: // of fields only
+    case VALKIND_I16:
     case VALKIND_REF_NULL:
         break;
     }

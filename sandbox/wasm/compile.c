@@ -23,6 +23,7 @@ static compile_function *const compile_context[OPCODE_COUNT] = {
     [OPCODE_RETURN] = compile_return,
     [OPCODE_CALL] = compile_call,
     [OPCODE_CALL_INDIRECT] = compile_call_indirect,
+    [OPCODE_CALL_REF] = compile_call_ref,
     [OPCODE_DROP] = compile_drop,
     [OPCODE_SELECT] = compile_select,
     [OPCODE_SELECT_TYPED] = compile_select,
@@ -39,6 +40,9 @@ static compile_function *const compile_context[OPCODE_COUNT] = {
     [OPCODE_REF_NULL] = compile_ref_null,
     [OPCODE_REF_IS_NULL] = compile_ref_is_null,
     [OPCODE_REF_FUNC] = compile_ref_func,
+    [OPCODE_REF_AS_NON_NULL] = compile_ref_as_non_null,
+    [OPCODE_BR_ON_NULL] = compile_br_on_null,
+    [OPCODE_BR_ON_NON_NULL] = compile_br_on_non_null,
     [OPCODE_TABLE_GET] = compile_table,
     [OPCODE_TABLE_SET] = compile_table,
     [OPCODE_TABLE_SIZE] = compile_table,
@@ -226,10 +230,10 @@ static void reset_function(struct compiler *c, struct code *code, const uint8_t 
     c->top = c->operands;
     c->control = NULL;
     c->dead = false;
-    memset(c->initialised, 0, c->local_count < LOCALS_EXPANDED ? c->local_count : LOCALS_EXPANDED);
+    while (c->initialised_count > 0)
+        c->initialised[c->initialised_log[--c->initialised_count]] = 0;
     arena_release(&c->group_arena, 0);
     c->local_count = c->local_slots = c->parameter_count = c->group_count = 0;
-    c->initialised_count = 0;
     c->zero_first = UINT32_MAX;
     c->zero_end = 0;
     c->flushed = 0;
@@ -355,6 +359,21 @@ static bool compile_globals(struct compiler *c)
     return true;
 }
 
+// A table's initial value sees imported globals alone (specification: Module_ok).
+static bool compile_tables(struct compiler *c)
+{
+    struct module *module = c->module;
+
+    c->globals_visible = module->imported_global_count;
+    for (uint32_t i = module->imported_table_count; i < module->table_count; i++) {
+        struct table_declaration *table = &module->tables[i];
+        if (table->has_initial &&
+            !compile_constant_expression(c, &table->initial, table->type.element))
+            return false;
+    }
+    return true;
+}
+
 static bool compile_element(struct compiler *c, struct element_segment *element)
 {
     if (element->mode == SEGMENT_ACTIVE &&
@@ -412,7 +431,7 @@ static bool compiler_init(struct compiler *c, struct error *error)
 
     return reserve(&c->operand_arena, (LIMIT_FRAME_SLOTS + 16) * sizeof(struct operand), error) &&
            reserve(&c->control_arena, (LIMIT_BLOCK_DEPTH + 2ull) * sizeof(struct control), error) &&
-           reserve(&c->local_arena, LOCALS_EXPANDED * 16, error) &&
+           reserve(&c->local_arena, LOCALS_EXPANDED * 16 + LIMIT_FRAME_SLOTS * 8, error) &&
            reserve(&c->group_arena, (size + LIMIT_FRAME_SLOTS) * sizeof(struct local_group),
                    error) &&
            reserve(&c->reference_arena, (LIMIT_FRAME_SLOTS + 16) * sizeof(uint32_t), error) &&
@@ -442,12 +461,12 @@ static bool compile_module(struct compiler *c)
     c->reference_heights = (uint32_t *)(void *)c->reference_arena.base;
     c->local_types = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->local_types);
     c->local_places = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->local_places);
-    c->initialised_log = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->initialised_log);
-    c->initialised = arena_alloc(&c->local_arena, LOCALS_EXPANDED, 1);
+    c->initialised_log = arena_array(&c->local_arena, LIMIT_FRAME_SLOTS, sizeof(uint32_t));
+    c->initialised = arena_alloc(&c->local_arena, LIMIT_FRAME_SLOTS, 1);
     c->out = c->module->cells.base;
     c->origin = c->module->origins.base;
     c->origin_limit = c->origin + c->module->origins.used;
-    return compile_globals(c) && compile_segments(c) && compile_functions(c);
+    return compile_tables(c) && compile_globals(c) && compile_segments(c) && compile_functions(c);
 }
 
 bool module_compile(struct module *module, const struct type_store *store,

@@ -57,6 +57,23 @@ bool compile_call(struct compiler *c)
     return !compile_failed(c);
 }
 
+// The callee was popped but is still where it was: placing the arguments touches neither its home
+// nor the accumulator. The form that takes it from there follows the one that takes it from a slot.
+static struct cell *emit_call_of(struct compiler *c, struct operand *callee, uint32_t from_slot,
+                                 const struct deftype *type)
+{
+    uint32_t slot = operand_slot(c, callee);
+
+    materialise_top(c, type->parameter_count);
+    bool in_accumulator = operand_in_accumulator(c, callee);
+    if (in_accumulator)
+        consume_accumulator(c, callee);
+    struct cell *cell = emit_call(c, from_slot + in_accumulator, type);
+    if (cell)
+        cell->b = (uint16_t)slot;
+    return cell;
+}
+
 static bool check_callee_table(struct compiler *c)
 {
     uint32_t tableidx = c->instruction.index2;
@@ -68,38 +85,68 @@ static bool check_callee_table(struct compiler *c)
     return true;
 }
 
-bool compile_call_indirect(struct compiler *c)
+// Of the table's indices.
+static valtype table_index_type(const struct compiler *c)
+{
+    return address_type(&c->module->tables[c->instruction.index2].type.limits);
+}
+
+// The function type that the instruction names; NULL after an error.
+static const struct deftype *callee_type(struct compiler *c, uint32_t *canonical)
 {
     uint32_t typeidx = c->instruction.index;
 
-    if (!check_callee_table(c))
-        return false;
-    if (typeidx >= c->names.count)
-        return compile_fail(c, ERROR_UNKNOWN_TYPE, "%u", typeidx);
-    uint32_t canonical = c->names.types[typeidx];
-    const struct deftype *type = type_at(c->store, canonical);
-    if (type->composite != COMPOSITE_FUNCTION)
-        return compile_fail(c, ERROR_UNKNOWN_TYPE, "%u is not a function type", typeidx);
-    pop(c, address_type(&c->module->tables[c->instruction.index2].type.limits));
-    if (compile_failed(c) || !check_top(c, deftype_parameters(type), type->parameter_count))
+    if (typeidx >= c->names.count) {
+        compile_fail(c, ERROR_UNKNOWN_TYPE, "%u", typeidx);
+        return NULL;
+    }
+    *canonical = c->names.types[typeidx];
+    const struct deftype *type = type_at(c->store, *canonical);
+    if (type->composite != COMPOSITE_FUNCTION) {
+        compile_fail(c, ERROR_UNKNOWN_TYPE, "%u is not a function type", typeidx);
+        return NULL;
+    }
+    return type;
+}
+
+// Pops what says which function to call, and checks the arguments below.
+static bool check_callee(struct compiler *c, valtype callee, const struct deftype *type)
+{
+    pop(c, callee);
+    return !compile_failed(c) && check_top(c, deftype_parameters(type), type->parameter_count);
+}
+
+bool compile_call_indirect(struct compiler *c)
+{
+    uint32_t canonical;
+    const struct deftype *type;
+
+    if (!check_callee_table(c) || !(type = callee_type(c, &canonical)) ||
+        !check_callee(c, table_index_type(c), type))
         return false;
     if (c->dead)
         return apply_call_dead(c, type);
-    // The index was popped but is still where it was. Placing the arguments touches neither its
-    // home nor the accumulator.
-    struct operand *index = c->top;
-    uint32_t slot = operand_slot(c, index);
-    materialise_top(c, type->parameter_count);
-    bool in_accumulator = operand_in_accumulator(c, index);
-    if (in_accumulator)
-        consume_accumulator(c, index);
-    struct cell *cell =
-        emit_call(c, in_accumulator ? OPERATION_CALL_INDIRECT_R : OPERATION_CALL_INDIRECT_S, type);
+    struct cell *cell = emit_call_of(c, c->top, OPERATION_CALL_INDIRECT_S, type);
     if (!cell)
         return false;
-    cell->b = (uint16_t)slot;
     cell->imm = canonical;
     cell->wide[0] = c->instruction.index2;
+    finish_call(c, type);
+    return !compile_failed(c);
+}
+
+// What is called has the type, or one below it: nothing is left to check but null.
+bool compile_call_ref(struct compiler *c)
+{
+    uint32_t canonical;
+    const struct deftype *type = callee_type(c, &canonical);
+
+    if (!type || !check_callee(c, VALTYPE_REF_NULL(HEAPTYPE_CONCRETE + canonical), type))
+        return false;
+    if (c->dead)
+        return apply_call_dead(c, type);
+    if (!emit_call_of(c, c->top, OPERATION_CALL_REF_S, type))
+        return false;
     finish_call(c, type);
     return !compile_failed(c);
 }

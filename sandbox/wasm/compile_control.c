@@ -267,7 +267,7 @@ static void move_to_label(struct compiler *c, uint32_t height, uint32_t count, b
     }
 }
 
-static bool in_label_homes(const struct compiler *c, const struct control *target, uint32_t count)
+bool control_in_homes(const struct compiler *c, const struct control *target, uint32_t count)
 {
     if (count == 0)
         return true;
@@ -314,23 +314,29 @@ bool compile_br(struct compiler *c)
     return true;
 }
 
-// Around the moves that only the taken path makes, by the opposite branch; afterwards everything
-// is as it was before them.
-static void emit_br_if_with_moves(struct compiler *c, struct control *target, uint32_t count)
+void control_branch_around(struct compiler *c, struct control *target, uint32_t count,
+                           uint32_t field)
 {
     struct tracker trackers[ACCUMULATOR_COUNT];
-    uint32_t field = emit_condition(c, false);
 
-    c->top--;
     for (uint32_t i = 0; i < ACCUMULATOR_COUNT; i++)
         trackers[i] = c->trackers[i];
     emit_branch(c, target, count, false);
-    c->top++;
     patch_here(c, field);
     c->last = NULL;
     for (uint32_t i = 0; i < ACCUMULATOR_COUNT; i++)
         c->trackers[i] = (struct tracker){trackers[i].slot, NULL};
     c->before_compare.slot = SLOT_NONE;
+}
+
+// Around the moves that only the taken path makes, by the opposite branch.
+static void emit_br_if_with_moves(struct compiler *c, struct control *target, uint32_t count)
+{
+    uint32_t field = emit_condition(c, false);
+
+    c->top--;
+    control_branch_around(c, target, count, field);
+    c->top++;
 }
 
 bool compile_br_if(struct compiler *c)
@@ -351,7 +357,7 @@ bool compile_br_if(struct compiler *c)
         return false;
     if (count > 1)
         materialise_top(c, count); // emit_branch must not change where an operand is
-    bool direct = target != c->controls && in_label_homes(c, target, count);
+    bool direct = target != c->controls && control_in_homes(c, target, count);
     *c->top++ = condition;
     if (compile_failed(c))
         return false;
@@ -362,9 +368,7 @@ bool compile_br_if(struct compiler *c)
     c->top--;
     if (count > 0)
         producers_keep(c);
-    // The operands have the label's types now.
-    for (uint32_t i = 0; i < count; i++)
-        c->top[(int64_t)i - count].type = types[i];
+    retype_top(c, types, count);
     return true;
 }
 
@@ -420,7 +424,7 @@ static void emit_table_entries(struct compiler *c, uint32_t table, uint32_t coun
     for (uint32_t i = 0; i <= c->instruction.count && !compile_failed(c); i++) {
         struct control *target = table_label(c, &labels);
         uint32_t field = table + i * 4;
-        if (target != c->controls && in_label_homes(c, target, count)) {
+        if (target != c->controls && control_in_homes(c, target, count)) {
             branch_field(c, target, field);
             continue;
         }

@@ -3,7 +3,7 @@
 // Constants, locals, globals, references, drop and select.
 #include "sandbox/wasm/translate.h"
 
-static bool push_operand(struct compiler *c, const struct operand *operand)
+bool push_operand(struct compiler *c, const struct operand *operand)
 {
     uint32_t height = operand_height(c);
 
@@ -52,18 +52,18 @@ bool compile_local_get(struct compiler *c)
 
     if (compile_failed(c))
         return false;
-    struct operand local = {.type = type, .place = OPERAND_LOCAL, .value = local_slot(c, localidx)};
-    if (!push_operand(c, &local))
-        return false;
-    if (localidx >= c->parameter_count &&
-        (localidx >= LOCALS_EXPANDED || !c->initialised[localidx]) && !c->dead)
-        needs_zero(c, (uint32_t)local.value, type);
-    return true;
+    bool is_set = localidx < c->parameter_count || c->initialised[localidx];
+    if (!is_set && !valtype_is_defaultable(type))
+        return compile_fail(c, ERROR_UNINITIALIZED_LOCAL, "%u", localidx);
+    uint32_t slot = local_slot(c, localidx);
+    if (!is_set && !c->dead)
+        needs_zero(c, slot, type);
+    return push_operand(c, &(struct operand){.type = type, .place = OPERAND_LOCAL, .value = slot});
 }
 
 static void mark_initialised(struct compiler *c, uint32_t localidx)
 {
-    if (localidx < c->parameter_count || localidx >= LOCALS_EXPANDED || c->initialised[localidx])
+    if (localidx < c->parameter_count || c->initialised[localidx])
         return;
     c->initialised[localidx] = 1;
     c->initialised_log[c->initialised_count++] = localidx;
@@ -122,6 +122,7 @@ static bool set_local(struct compiler *c, bool tee)
         return false;
     if (c->dead) {
         pop(c, type);
+        mark_initialised(c, localidx);
         return tee ? push(c, type) : true;
     }
     struct operand *value = --c->top;

@@ -15,10 +15,9 @@
 #include "sandbox/wasm/type.h"
 
 struct decoder {
-    struct module *module;                           // what is made
-    struct type_store *store;                        // borrowed
-    uint8_t last_section;                            // id of the last known section, 0 for none
-    valtype types[LIMIT_PARAMETERS + LIMIT_RESULTS]; // of the function type being read
+    struct module *module;    // what is made
+    struct type_store *store; // borrowed
+    uint8_t last_section;     // id of the last known section, 0 for none
 };
 
 // The types that are known so far.
@@ -49,11 +48,14 @@ MUST_CHECK bool decode_declare(struct decoder *decoder, struct reader *reader, u
 MUST_CHECK bool decode_expression(struct decoder *decoder, struct reader *reader,
                                   struct expression *expression);
 
-// A type index where a canonical number is wanted. UNKNOWN_TYPE if there is no such type.
+// A type index where a function type's canonical number is wanted. UNKNOWN_TYPE if there is no such
+// type.
 MUST_CHECK bool decode_type_use(struct decoder *decoder, struct reader *reader, uint32_t *type);
 
-// Sections. decode_types.c:
+// Sections. decode_groups.c:
 MUST_CHECK bool decode_types(struct decoder *decoder, struct reader *reader);
+
+// decode_types.c:
 MUST_CHECK bool decode_imports(struct decoder *decoder, struct reader *reader);
 MUST_CHECK bool decode_tables(struct decoder *decoder, struct reader *reader);
 MUST_CHECK bool decode_memories(struct decoder *decoder, struct reader *reader);

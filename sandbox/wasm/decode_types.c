@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The sections that say of which type things are: types, imports, tables, memories, tags, globals.
+// The sections that say of which type things are: imports, tables, memories, tags, globals.
 #include "sandbox/wasm/decode_internal.h"
 
 bool decode_type_use(struct decoder *decoder, struct reader *reader, uint32_t *type)
@@ -13,92 +13,10 @@ bool decode_type_use(struct decoder *decoder, struct reader *reader, uint32_t *t
     if (typeidx >= decoder->module->type_count)
         return reader_fail_at(reader, offset, ERROR_UNKNOWN_TYPE);
     *type = decoder->module->types[typeidx];
-    return true;
-}
-
-// Grammar Bresulttype. Writes at most `limit` types.
-static uint32_t read_result_type(struct decoder *decoder, struct reader *reader, valtype *types,
-                                 uint32_t limit)
-{
-    struct type_names names = decode_names(decoder);
-    uint64_t offset = reader_offset(reader);
-    uint32_t count = reader_count(reader, 1);
-
-    if (count > limit) {
-        reader_fail_at(reader, offset, ERROR_LIMIT_PARAMETERS);
-        return 0;
-    }
-    for (uint32_t i = 0; i < count && !reader->failed; i++)
-        types[i] = valtype_read(reader, &names);
-    return count;
-}
-
-// A function type by itself is short for a final type without a supertype in a group of its own
-// (grammar Bsubtype, Brectype).
-static bool read_function_type(struct decoder *decoder, struct reader *reader, uint32_t *number)
-{
-    uint64_t offset = reader_offset(reader);
-    struct deftype type = {
-        .composite = COMPOSITE_FUNCTION,
-        .final = true,
-        .supertype = TYPE_NONE,
-        .types = decoder->types,
-    };
-
-    type.parameter_count = read_result_type(decoder, reader, decoder->types, LIMIT_PARAMETERS);
-    type.result_count =
-        read_result_type(decoder, reader, decoder->types + type.parameter_count, LIMIT_RESULTS);
-    if (reader->failed)
-        return false;
-    *number = type_store_enter(decoder->store, &type, 1, reader->error);
-    if (*number != TYPE_NONE)
+    if (type_at(decoder->store, *type)->composite == COMPOSITE_FUNCTION)
         return true;
-    reader->error->offset = offset;
-    return reader_fail_at(reader, offset, reader->error->code);
-}
-
-// Grammar Brectype, Bsubtype and Bcomptype, which are told apart by a one-byte signed number.
-static bool read_type(struct decoder *decoder, struct reader *reader, uint32_t *number)
-{
-    uint64_t offset = reader_offset(reader);
-    int32_t form = reader_s7(reader) & 0x7F;
-
-    if (reader->failed)
-        return false;
-    switch (form) {
-    case 0x60:
-        return read_function_type(decoder, reader, number);
-    case 0x4E:
-        return feature_refuse(reader, offset, FEATURE_GC, "recursion group");
-    case 0x4F:
-    case 0x50:
-        return feature_refuse(reader, offset, FEATURE_GC, "sub type");
-    case 0x5E:
-        return feature_refuse(reader, offset, FEATURE_GC, "array type");
-    case 0x5F:
-        return feature_refuse(reader, offset, FEATURE_GC, "structure type");
-    default:
-        return reader_fail_at(reader, offset, ERROR_MALFORMED_DEFINITION_TYPE);
-    }
-}
-
-bool decode_types(struct decoder *decoder, struct reader *reader)
-{
-    struct module *module = decoder->module;
-    uint32_t *types;
-    uint32_t count;
-
-    if (!decode_count(reader, 0, LIMIT_TYPES, "types", &count))
-        return false;
-    types = decode_array(decoder, reader, count, sizeof *types);
-    if (types == NULL)
-        return false;
-    module->types = types;
-    // One by one: a type may name those before it.
-    for (; module->type_count < count; module->type_count++)
-        if (!read_type(decoder, reader, &types[module->type_count]))
-            return false;
-    return true;
+    error_set(reader->error, ERROR_UNKNOWN_TYPE, offset, "%u is not a function type", typeidx);
+    return reader_fail_at(reader, offset, ERROR_UNKNOWN_TYPE);
 }
 
 enum {
@@ -329,9 +247,9 @@ static bool read_table(struct decoder *decoder, struct reader *reader,
     reader_u8(reader);
     if (reader_u8(reader) != 0)
         return reader_fail_at(reader, offset + 1, ERROR_ZERO_BYTE_EXPECTED);
+    table->has_initial = true;
     return read_table_type(decoder, reader, &table->type) &&
-           decode_expression(decoder, reader, &table->initial) &&
-           feature_refuse(reader, offset, FEATURE_TYPED_REFERENCE, "table with initial value");
+           decode_expression(decoder, reader, &table->initial);
 }
 
 bool decode_tables(struct decoder *decoder, struct reader *reader)

@@ -179,6 +179,18 @@ struct fixed_cell {
         CALL(fp + (frame_slot_), callee->header_slot, (here_) + 24, callee->entry);                \
     } while (0)
 
+#define CALL_REF(here_, frame_slot_, reference_)                                                   \
+    do {                                                                                           \
+        const struct function *callee = (const struct function *)(reference_);                     \
+        if (!callee)                                                                               \
+            TRAP(here_, NULL_FUNCTION_REFERENCE);                                                  \
+        if (callee->instance != in) {                                                              \
+            r0 = (uint64_t)callee;                                                                 \
+            SLOW(here_, call_function);                                                            \
+        }                                                                                          \
+        CALL(fp + (frame_slot_), callee->header_slot, (here_) + 24, callee->entry);                \
+    } while (0)
+
 #define RETURN(header_slot_)                                                                       \
     do {                                                                                           \
         const uint64_t *header = fp + (header_slot_);                                              \

@@ -29,10 +29,12 @@ struct type_code {
     }
 
 enum {
-    CODE_FIRST = 0x40,      // the lowest of the negative ones
-    CODE_EMPTY = 0x40,      // a block type without a result
-    CODE_REF_NULL = 0x63,   // (ref null ht)
-    CODE_REF = 0x64,        // (ref ht)
+    CODE_FIRST = 0x40,    // the lowest of the negative ones
+    CODE_EMPTY = 0x40,    // a block type without a result
+    CODE_REF_NULL = 0x63, // (ref null ht)
+    CODE_REF = 0x64,      // (ref ht)
+    CODE_I16 = 0x77,      // packed types
+    CODE_I8 = 0x78,
     MEMOP_ALIGNMENT = 0x3F, // in the flags of a memory argument: logarithm of the alignment
     MEMOP_INDEX = 0x40,     // a memory index follows
     MEMOP_END = 0x80,       // flags are below this
@@ -44,16 +46,16 @@ enum {
 // reference to it.
 static const struct type_code type_codes[0x80 - CODE_FIRST] = {
     [0x69 - CODE_FIRST] = REFERENCE(EXN, EXCEPTION, "exnref"),
-    [0x6A - CODE_FIRST] = REFERENCE(ARRAY, GC, "arrayref"),
-    [0x6B - CODE_FIRST] = REFERENCE(STRUCT, GC, "structref"),
-    [0x6C - CODE_FIRST] = REFERENCE(I31, GC, "i31ref"),
-    [0x6D - CODE_FIRST] = REFERENCE(EQ, GC, "eqref"),
-    [0x6E - CODE_FIRST] = REFERENCE(ANY, GC, "anyref"),
+    [0x6A - CODE_FIRST] = REFERENCE(ARRAY, TYPED_REFERENCE, "arrayref"),
+    [0x6B - CODE_FIRST] = REFERENCE(STRUCT, TYPED_REFERENCE, "structref"),
+    [0x6C - CODE_FIRST] = REFERENCE(I31, TYPED_REFERENCE, "i31ref"),
+    [0x6D - CODE_FIRST] = REFERENCE(EQ, TYPED_REFERENCE, "eqref"),
+    [0x6E - CODE_FIRST] = REFERENCE(ANY, TYPED_REFERENCE, "anyref"),
     [0x6F - CODE_FIRST] = REFERENCE(EXTERN, CORE, "externref"),
     [0x70 - CODE_FIRST] = REFERENCE(FUNC, CORE, "funcref"),
-    [0x71 - CODE_FIRST] = REFERENCE(NONE, GC, "nullref"),
-    [0x72 - CODE_FIRST] = REFERENCE(NOEXTERN, GC, "nullexternref"),
-    [0x73 - CODE_FIRST] = REFERENCE(NOFUNC, GC, "nullfuncref"),
+    [0x71 - CODE_FIRST] = REFERENCE(NONE, TYPED_REFERENCE, "nullref"),
+    [0x72 - CODE_FIRST] = REFERENCE(NOEXTERN, TYPED_REFERENCE, "nullexternref"),
+    [0x73 - CODE_FIRST] = REFERENCE(NOFUNC, TYPED_REFERENCE, "nullfuncref"),
     [0x74 - CODE_FIRST] = REFERENCE(NOEXN, EXCEPTION, "nullexnref"),
     [0x7B - CODE_FIRST] = {VALTYPE_V128, FEATURE_VECTOR, "v128"},
     [0x7C - CODE_FIRST] = {VALTYPE_F64, FEATURE_CORE, "f64"},
@@ -82,16 +84,27 @@ static uint32_t read_signed_typeidx(struct reader *reader)
     return (uint32_t)number;
 }
 
-// An abstract heap type's nullable reference type. VALTYPE_BOTTOM after an error, which a concrete
-// heap type is too for now.
-static valtype read_heaptype(struct reader *reader, const char *what)
+// The type of a code, unless its feature is missing.
+static valtype code_type(struct reader *reader, uint64_t offset, const struct type_code *code)
+{
+    if (FEATURES_PRESENT & FEATURE_BIT(code->feature))
+        return code->type;
+    feature_refuse(reader, offset, (enum feature)code->feature, code->text);
+    return VALTYPE_BOTTOM;
+}
+
+// A heap type's nullable reference type (grammar Bheaptype). VALTYPE_BOTTOM after an error.
+static valtype read_heaptype(struct reader *reader, const struct type_names *names)
 {
     uint64_t offset = reader_offset(reader);
     const struct type_code *code;
 
     if (!at_type_code(reader)) {
-        read_signed_typeidx(reader);
-        feature_refuse(reader, offset, FEATURE_TYPED_REFERENCE, what);
+        uint32_t typeidx = read_signed_typeidx(reader);
+
+        if (!reader->failed && typeidx < names->count)
+            return VALTYPE_REF_NULL(HEAPTYPE_CONCRETE + names->types[typeidx]);
+        reader_fail_at(reader, offset, ERROR_UNKNOWN_TYPE);
         return VALTYPE_BOTTOM;
     }
     code = &type_codes[reader_u8(reader) - CODE_FIRST];
@@ -99,15 +112,12 @@ static valtype read_heaptype(struct reader *reader, const char *what)
         reader_fail_at(reader, offset, ERROR_MALFORMED_HEAP_TYPE);
         return VALTYPE_BOTTOM;
     }
-    if (!(FEATURES_PRESENT & FEATURE_BIT(code->feature))) {
-        feature_refuse(reader, offset, (enum feature)code->feature, code->text);
-        return VALTYPE_BOTTOM;
-    }
-    return code->type;
+    return code_type(reader, offset, code);
 }
 
 // A value type; `malformed` is the error for a code that stands for none, or not for a reference.
-static valtype read_type(struct reader *reader, bool only_reference, enum error_code malformed)
+static valtype read_type(struct reader *reader, const struct type_names *names, bool only_reference,
+                         enum error_code malformed)
 {
     uint64_t offset = reader_offset(reader);
     int32_t number = reader_s7(reader);
@@ -117,34 +127,37 @@ static valtype read_type(struct reader *reader, bool only_reference, enum error_
     if (reader->failed)
         return VALTYPE_BOTTOM;
     if (byte == CODE_REF || byte == CODE_REF_NULL) {
-        const char *what = byte == CODE_REF ? "(ref)" : "(ref null)";
+        valtype nullable = read_heaptype(reader, names);
 
-        read_heaptype(reader, what);
-        feature_refuse(reader, offset, FEATURE_TYPED_REFERENCE, what);
-        return VALTYPE_BOTTOM;
+        return byte == CODE_REF && !reader->failed ? VALTYPE_REF(valtype_heaptype(nullable))
+                                                   : nullable;
     }
     code = &type_codes[byte >= CODE_FIRST ? byte - CODE_FIRST : 0];
     if (code->type == VALTYPE_BOTTOM || (only_reference && !valtype_is_reference(code->type))) {
         reader_fail_at(reader, offset, malformed);
         return VALTYPE_BOTTOM;
     }
-    if (!(FEATURES_PRESENT & FEATURE_BIT(code->feature))) {
-        feature_refuse(reader, offset, (enum feature)code->feature, code->text);
-        return VALTYPE_BOTTOM;
-    }
-    return code->type;
+    return code_type(reader, offset, code);
 }
 
 valtype valtype_read(struct reader *reader, const struct type_names *names)
 {
-    (void)names; // for concrete heap types, which are refused for now
-    return read_type(reader, false, ERROR_MALFORMED_VALUE_TYPE);
+    return read_type(reader, names, false, ERROR_MALFORMED_VALUE_TYPE);
 }
 
 valtype reftype_read(struct reader *reader, const struct type_names *names)
 {
-    (void)names;
-    return read_type(reader, true, ERROR_MALFORMED_REFERENCE_TYPE);
+    return read_type(reader, names, true, ERROR_MALFORMED_REFERENCE_TYPE);
+}
+
+valtype storagetype_read(struct reader *reader, const struct type_names *names)
+{
+    uint8_t byte = reader_done(reader) ? 0 : *reader->cursor;
+
+    if (byte != CODE_I8 && byte != CODE_I16)
+        return read_type(reader, names, false, ERROR_MALFORMED_STORAGE_TYPE);
+    reader_u8(reader);
+    return byte == CODE_I8 ? VALTYPE_I8 : VALTYPE_I16;
 }
 
 // Grammar Bblocktype: a type index is a non-negative s33, everything else a one-byte code.
@@ -236,7 +249,7 @@ static void read_vector_immediate(struct reader *reader, struct instruction *ins
     }
 }
 
-// One case for each kind of immediate that an opcode of the features so far has.
+// One case for each kind of immediate that an opcode of the features that are present has.
 static void read_immediate(struct reader *reader, const struct type_names *names,
                            struct instruction *instruction)
 {
@@ -254,6 +267,7 @@ static void read_immediate(struct reader *reader, const struct type_names *names
     case IMMEDIATE_ELEMENT:
     case IMMEDIATE_MEMORY:
     case IMMEDIATE_DATA:
+    case IMMEDIATE_TYPE:
         instruction->index = reader_u32(reader);
         break;
     case IMMEDIATE_CALL_INDIRECT:
@@ -271,7 +285,7 @@ static void read_immediate(struct reader *reader, const struct type_names *names
         read_select_types(reader, names, instruction);
         break;
     case IMMEDIATE_HEAP_TYPE:
-        instruction->type = read_heaptype(reader, "concrete heap type");
+        instruction->type = read_heaptype(reader, names);
         break;
     case IMMEDIATE_I32:
         instruction->bits = (uint32_t)reader_s32(reader);

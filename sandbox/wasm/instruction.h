@@ -48,15 +48,16 @@ struct type_names {
 };
 
 // Reads one instruction. False after an error (malformed: recorded in the reader; an opcode whose
-// feature the engine lacks: unsupported, with the feature in error->detail). Opcodes of later
+// feature the engine lacks: unsupported, with the feature in error->detail). Opcodes of such
 // features are recognised and refused before their immediates are read.
 MUST_CHECK bool instruction_read(struct reader *reader, const struct type_names *names,
                                  struct instruction *instruction);
 
-// Reads a value type or reference type (binary format: "Value Types"). VALTYPE_BOTTOM after an
-// error.
+// Reads a value type or reference type (binary format: "Value Types"), or a storage type, which may
+// be packed. VALTYPE_BOTTOM after an error; a type index without a type is UNKNOWN_TYPE.
 valtype valtype_read(struct reader *reader, const struct type_names *names);
 valtype reftype_read(struct reader *reader, const struct type_names *names);
+valtype storagetype_read(struct reader *reader, const struct type_names *names);
 
 // Records that what stands at `offset`, called `what` (a mnemonic, say), needs a feature that the
 // engine lacks or that is off, and makes the reader fail. Always returns false. error->detail is

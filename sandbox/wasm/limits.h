@@ -25,8 +25,10 @@
 #define LIMIT_CUSTOM_SECTIONS  1000000u  /* custom sections */
 
 /* Types */
-#define LIMIT_PARAMETERS 1000u /* parameters of a function */
-#define LIMIT_RESULTS    1000u /* results of a function */
+#define LIMIT_PARAMETERS 1000u  /* parameters of a function */
+#define LIMIT_RESULTS    1000u  /* results of a function */
+#define LIMIT_FIELDS     10000u /* fields of a structure */
+#define LIMIT_SUBTYPING  63u    /* supertypes above a type */
 
 /* Bytes */
 #define LIMIT_MODULE_BYTES (1024u * 1024 * 1024) /* of a module */

@@ -204,7 +204,7 @@ struct module {
     size_t size;
     uint32_t features; /* of FEATURES_PROPOSED, those that are on */
 
-    const uint32_t *types; /* typeidx -> canonical number */
+    uint32_t *types; /* typeidx -> canonical number */
     uint32_t type_count;
 
     struct import *imports;

@@ -326,6 +326,18 @@ uint32_t emit_condition(struct compiler *c, bool if_true)
     return field;
 }
 
+uint32_t emit_null_test(struct compiler *c, struct operand *reference, bool if_null)
+{
+    uint32_t base = if_null ? OPERATION_BR_I64_EQ_SS : OPERATION_BR_I64_NE_SS;
+    uint32_t slot = operand_slot(c, reference);
+    struct cell *cell = emit(c, base + (operand_in_accumulator(c, reference) ? FORM_RI : FORM_SI));
+
+    cell->a = (uint16_t)slot;
+    cell->b = 0;
+    c->last = NULL; // a branch is not to be changed any more
+    return (uint32_t)((uint8_t *)&cell->displacement - c->start);
+}
+
 static void set_bit(uint8_t *bits, uint32_t index)
 {
     bits[index / 8] = (uint8_t)(bits[index / 8] | 1u << index % 8);

@@ -120,7 +120,7 @@ struct compiler {
     uint16_t *local_places; // their slots
     struct local_group *groups;
     uint32_t group_count;
-    uint8_t *initialised;      // set before any read on this path; expanded locals only
+    uint8_t *initialised;      // set before any read on this path
     uint32_t *initialised_log; // locals to forget at the end of a block
     uint32_t initialised_count;
     uint32_t zero_first, zero_end; // slots of locals that must be zeroed at entry
@@ -174,6 +174,8 @@ bool push_all(struct compiler *c, const valtype *types, uint32_t count);
 // Pops one operand, which must match; VALTYPE_BOTTOM accepts any. The type found, or
 // VALTYPE_BOTTOM after an error or from a polymorphic stack.
 valtype pop(struct compiler *c, valtype expected);
+// Pops a reference of any type; from a polymorphic stack one that matches all.
+valtype pop_reference(struct compiler *c);
 void pop_all(struct compiler *c, const valtype *types, uint32_t count);
 
 // Are these the topmost operands? Nothing is popped. An error otherwise. In a polymorphic stack
@@ -201,6 +203,9 @@ static inline valtype letter_type(const struct compiler *c, char letter)
 }
 // Checks and, in dead code, applies a fixed signature. False: error, or dead and done with.
 bool check_signature(struct compiler *c, const struct opcode_info *info);
+
+// Gives the topmost operands other types, which they match.
+void retype_top(struct compiler *c, const valtype *types, uint32_t count);
 
 // The rest of the block is dead (specification: unreachable()).
 void mark_unreachable(struct compiler *c);
@@ -357,6 +362,10 @@ uint32_t emit_condition(struct compiler *c, bool if_true);
 // If the operand on top is the result of an integer comparison just emitted, inverts that in place.
 bool invert_compare(struct compiler *c);
 
+// Emits a branch that is taken if a reference is null, or if it is not; returns the offset of the
+// displacement field. The operand stays usable where it is.
+uint32_t emit_null_test(struct compiler *c, struct operand *reference, bool if_null);
+
 // Records where the live references are at the call whose cells end here (see code.h).
 void record_references(struct compiler *c, uint32_t height);
 
@@ -371,15 +380,25 @@ compile_function compile_wide;    // integers of 128 bits
 compile_function compile_vector, compile_vector_constant; // all that vector.def has in families
 
 bool control_push(struct compiler *c, uint16_t opcode);
+// Are the topmost `count` operands where a branch to the label wants them?
+bool control_in_homes(const struct compiler *c, const struct control *target, uint32_t count);
+// A branch to the label that is taken unless that at `field` was: around the moves of the topmost
+// operands, after which everything is as it was before them.
+void control_branch_around(struct compiler *c, struct control *target, uint32_t count,
+                           uint32_t field);
 compile_function compile_unreachable, compile_nop, compile_block, compile_loop, compile_if,
     compile_else, compile_end, compile_br, compile_br_if, compile_br_table, compile_return;
 
-compile_function compile_call, compile_call_indirect;
+compile_function compile_call, compile_call_indirect, compile_call_ref;
+
+// Pushes an operand that is somewhere already.
+bool push_operand(struct compiler *c, const struct operand *operand);
 
 compile_function compile_constant, compile_local_get, compile_local_set, compile_local_tee,
     compile_global_get, compile_global_set, compile_ref_null, compile_ref_func, compile_ref_is_null,
     compile_drop, compile_select;
 
 compile_function compile_atomic; // accesses, waiting and notifying
+compile_function compile_ref_as_non_null, compile_br_on_null, compile_br_on_non_null;
 
 compile_function compile_memory, compile_table, compile_data_drop, compile_elem_drop;

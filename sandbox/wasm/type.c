@@ -109,11 +109,6 @@ static uint32_t roll_number(uint32_t number, uint32_t first, uint32_t count)
                                                          : number;
 }
 
-static valtype with_heaptype(valtype type, uint32_t heaptype)
-{
-    return (type & 15) | heaptype << 4;
-}
-
 static valtype roll_valtype(valtype type, uint32_t first, uint32_t count)
 {
     uint32_t heaptype = valtype_heaptype(type);
@@ -121,7 +116,7 @@ static valtype roll_valtype(valtype type, uint32_t first, uint32_t count)
     if (!valtype_is_reference(type) || heaptype < HEAPTYPE_CONCRETE)
         return type;
     heaptype = HEAPTYPE_CONCRETE + roll_number(heaptype - HEAPTYPE_CONCRETE, first, count);
-    return with_heaptype(type, heaptype);
+    return valtype_with_heaptype(type, heaptype);
 }
 
 // The inverse: where a new group is going to stand is known now (unroll_x).
@@ -138,7 +133,7 @@ static valtype unroll_valtype(valtype type, uint32_t first)
     if (!valtype_is_reference(type) || heaptype < HEAPTYPE_CONCRETE)
         return type;
     heaptype = HEAPTYPE_CONCRETE + unroll_number(heaptype - HEAPTYPE_CONCRETE, first);
-    return with_heaptype(type, heaptype);
+    return valtype_with_heaptype(type, heaptype);
 }
 
 static bool equal_type(const struct deftype *stored, const struct deftype *entering)
@@ -248,6 +243,9 @@ static bool append_group(struct type_store *store, const struct deftype *group, 
         }
         copies[i].group_first = first;
         copies[i].group_count = count;
+        copies[i].depth = 0;
+        if (copies[i].supertype != TYPE_NONE)
+            copies[i].depth = deftypes_of(store)[copies[i].supertype].depth + 1;
     }
     store->count += count;
     store->group_count++;
@@ -317,7 +315,7 @@ static bool heaptype_matches(const struct type_store *store, uint32_t sub, uint3
     bool sub_is_concrete = sub >= HEAPTYPE_CONCRETE;
     bool super_is_concrete = super >= HEAPTYPE_CONCRETE;
 
-    if (sub == super)
+    if (sub == super || sub == HEAPTYPE_BOTTOM)
         return true;
     if (sub_is_concrete && super_is_concrete)
         return type_matches(store, sub - HEAPTYPE_CONCRETE, super - HEAPTYPE_CONCRETE);
@@ -354,6 +352,50 @@ bool type_matches(const struct type_store *store, uint32_t sub, uint32_t super)
     return sub == super;
 }
 
+// Resulttype_sub, of as many types of each.
+static bool types_match(const struct type_store *store, const valtype *sub, const valtype *super,
+                        uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!valtype_matches(store, sub[i], super[i]))
+            return false;
+    return true;
+}
+
+// Fieldtype_sub: what can be written must be the same in both.
+static bool field_matches(const struct type_store *store, valtype sub, valtype super)
+{
+    if ((sub | super) & FIELD_MUTABLE)
+        return sub == super;
+    return valtype_matches(store, sub, super);
+}
+
+static bool fields_match(const struct type_store *store, const struct deftype *sub,
+                         const struct deftype *super)
+{
+    if (sub->parameter_count < super->parameter_count)
+        return false;
+    for (uint32_t i = 0; i < super->parameter_count; i++)
+        if (!field_matches(store, sub->types[i], super->types[i]))
+            return false;
+    return true;
+}
+
+bool type_extends(const struct type_store *store, uint32_t sub, uint32_t super)
+{
+    const struct deftype *below = type_at(store, sub), *above = type_at(store, super);
+
+    if (below->composite != above->composite)
+        return false;
+    if (below->composite != COMPOSITE_FUNCTION)
+        return fields_match(store, below, above);
+    return below->parameter_count == above->parameter_count &&
+           below->result_count == above->result_count &&
+           types_match(store, deftype_parameters(above), deftype_parameters(below),
+                       below->parameter_count) &&
+           types_match(store, deftype_results(below), deftype_results(above), below->result_count);
+}
+
 // Names of heap types, and the short form of a nullable reference to each.
 static const struct {
     const char *name;
@@ -371,11 +413,12 @@ static const struct {
     [HEAPTYPE_NOFUNC] = {"nofunc", "nullfuncref"},
     [HEAPTYPE_NOEXTERN] = {"noextern", "nullexternref"},
     [HEAPTYPE_NOEXN] = {"noexn", "nullexnref"},
+    [HEAPTYPE_BOTTOM] = {"bot", "(ref null bot)"},
 };
 
 static const char *const kind_names[] = {
-    [VALKIND_BOTTOM] = "bot", [VALKIND_I32] = "i32", [VALKIND_I64] = "i64",
-    [VALKIND_F32] = "f32",    [VALKIND_F64] = "f64", [VALKIND_V128] = "v128",
+    [VALKIND_BOTTOM] = "bot", [VALKIND_I32] = "i32",   [VALKIND_I64] = "i64", [VALKIND_F32] = "f32",
+    [VALKIND_F64] = "f64",    [VALKIND_V128] = "v128", [VALKIND_I8] = "i8",   [VALKIND_I16] = "i16",
 };
 
 void valtype_print(valtype type, char *buffer, size_t size)

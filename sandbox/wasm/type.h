@@ -25,6 +25,8 @@ enum valkind {
     VALKIND_F32,
     VALKIND_F64,
     VALKIND_V128,
+    VALKIND_I8, /* packed types are those of fields only */
+    VALKIND_I16,
     VALKIND_REF,      /* (ref ht) */
     VALKIND_REF_NULL, /* (ref null ht) */
 };
@@ -43,6 +45,7 @@ enum heaptype {
     HEAPTYPE_NOFUNC,
     HEAPTYPE_NOEXTERN,
     HEAPTYPE_NOEXN,
+    HEAPTYPE_BOTTOM, /* below all others: of references in unreachable code only */
     HEAPTYPE_CONCRETE = 16,
 };
 
@@ -60,6 +63,11 @@ typedef uint32_t valtype;
 #define VALTYPE_V128      ((valtype)VALKIND_V128)
 #define VALTYPE_FUNCREF   VALTYPE_REF_NULL(HEAPTYPE_FUNC)
 #define VALTYPE_EXTERNREF VALTYPE_REF_NULL(HEAPTYPE_EXTERN)
+#define VALTYPE_I8        ((valtype)VALKIND_I8)
+#define VALTYPE_I16       ((valtype)VALKIND_I16)
+
+/* In the types of fields: the field is mutable. No heap type reaches this bit. */
+#define FIELD_MUTABLE ((valtype)1 << 31)
 
 static inline enum valkind valtype_kind(valtype type)
 {
@@ -68,7 +76,7 @@ static inline enum valkind valtype_kind(valtype type)
 
 static inline uint32_t valtype_heaptype(valtype type)
 {
-    return type >> 4;
+    return (type & ~FIELD_MUTABLE) >> 4;
 }
 
 static inline bool valtype_is_reference(valtype type)
@@ -91,6 +99,12 @@ static inline uint32_t valtypes_slots(const valtype *types, uint32_t count)
     return slots;
 }
 
+/* The type with another heap type; what else the word says stays. */
+static inline valtype valtype_with_heaptype(valtype type, uint32_t heaptype)
+{
+    return (type & (15 | FIELD_MUTABLE)) | heaptype << 4;
+}
+
 /* Has the type a default value? (specification: "Defaultable") */
 static inline bool valtype_is_defaultable(valtype type)
 {
@@ -107,7 +121,8 @@ enum composite {
 
 /*
  * One defined type. `types` holds the parameters, then the results (functions), or the storage
- * types of the fields. Immutable, owned by the store, lives as long as the engine.
+ * types of the fields, with FIELD_MUTABLE. Immutable, owned by the store, lives as long as the
+ * engine.
  */
 struct deftype {
     enum composite composite;
@@ -115,8 +130,9 @@ struct deftype {
     uint32_t supertype;       /* canonical number or TYPE_NONE */
     uint32_t group_first;     /* canonical number of the recursion group's first type */
     uint32_t group_count;     /* types in that group */
-    uint32_t parameter_count; /* functions */
-    uint32_t result_count;
+    uint32_t depth;           /* supertypes above it */
+    uint32_t parameter_count; /* functions; of others the number of fields, one of arrays */
+    uint32_t result_count;    /* functions; of others 0 */
     const valtype *types;
 };
 
@@ -138,12 +154,12 @@ void type_store_finish(struct type_store *store);
 
 /*
  * The canonical number of the recursion group of `count` types (1 or more) at `group`, entering it
- * if it is new; copies what it keeps, which has its group_first and group_count filled in. Inside
- * the group, references to its own members are written as canonical numbers TYPE_GROUP_MEMBER +
- * position, and supertypes come before their subtypes. Returns TYPE_NONE with a limit error (its
- * offset is the caller's to set) when the store is full.
+ * if it is new; copies what it keeps, which has group_first, group_count and depth filled in.
+ * Inside the group, references to its own members are written as canonical numbers
+ * TYPE_GROUP_MEMBER + position, and supertypes come before their subtypes. Returns TYPE_NONE with a
+ * limit error (its offset is the caller's to set) when the store is full.
  */
-#define TYPE_GROUP_MEMBER 0x0f000000u
+#define TYPE_GROUP_MEMBER 0x06000000u
 uint32_t type_store_enter(struct type_store *store, const struct deftype *group, uint32_t count,
                           struct error *error);
 
@@ -176,6 +192,12 @@ static inline uint32_t deftype_result_slots(const struct deftype *type)
 /* Subtyping (specification: "Matching"). Not recursive: supertype chains are walked. */
 bool valtype_matches_slow(const struct type_store *store, valtype sub, valtype super);
 bool type_matches(const struct type_store *store, uint32_t sub, uint32_t super);
+
+/*
+ * May `sub` name `super` as its supertype, as far as what they are made of goes? (specification:
+ * Comptype_sub) Both are in the store.
+ */
+bool type_extends(const struct type_store *store, uint32_t sub, uint32_t super);
 
 static inline bool valtype_matches(const struct type_store *store, valtype sub, valtype super)
 {

@@ -83,6 +83,18 @@ valtype pop(struct compiler *c, valtype expected)
     return found;
 }
 
+valtype pop_reference(struct compiler *c)
+{
+    valtype found = pop(c, VALTYPE_BOTTOM);
+
+    if (found == VALTYPE_BOTTOM)
+        return VALTYPE_REF(HEAPTYPE_BOTTOM);
+    if (!valtype_is_reference(found))
+        compile_fail(c, ERROR_TYPE_MISMATCH, "%s needs a reference",
+                     opcode_info[c->instruction.opcode].mnemonic);
+    return found;
+}
+
 void pop_all(struct compiler *c, const valtype *types, uint32_t count)
 {
     while (count > 0)
@@ -105,6 +117,12 @@ bool check_top(struct compiler *c, const valtype *types, uint32_t count)
             return type_mismatch(c, types[i], found);
     }
     return true;
+}
+
+void retype_top(struct compiler *c, const valtype *types, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        c->top[(int64_t)i - count].type = types[i];
 }
 
 // Dead code: types only, from a stack that may be polymorphic.

@@ -23,10 +23,16 @@ static bool limits_valid(struct checker *v, const struct limits *limits, uint64_
 static bool tables_valid(struct checker *v)
 {
     for (uint32_t i = 0; i < v->module->table_count; i++) {
-        const struct limits *limits = &v->module->tables[i].type.limits;
+        const struct table_declaration *table = &v->module->tables[i];
+        const struct limits *limits = &table->type.limits;
 
         if (!limits_valid(v, limits, limits->address64 ? UINT64_MAX : UINT32_MAX, ERROR_TABLE_SIZE))
             return false;
+        if (i >= v->module->imported_table_count && !table->has_initial &&
+            !valtype_is_defaultable(table->type.element))
+            return error_set(v->error, ERROR_TYPE_MISMATCH, 0,
+                             "table %u of references that are never null needs an initial value",
+                             i);
     }
     return true;
 }

@@ -49,16 +49,9 @@ static void malformed_types_are_refused(void **state)
     refuse(ERROR_LENGTH_OUT_OF_BOUNDS, 10, MODULE(1, 4, 4, 0x60, 0, 0));
 }
 
-static void types_beyond_2_0_are_unsupported(void **state)
+static void types_of_later_features_are_unsupported(void **state)
 {
     (void)state;
-    lack(FEATURE_GC, 11, MODULE(1, 3, 1, 0x4E, 0));
-    lack(FEATURE_GC, 11, MODULE(1, 6, 1, 0x4F, 0, 0x60, 0, 0));
-    lack(FEATURE_GC, 11, MODULE(1, 6, 1, 0x50, 0, 0x60, 0, 0));
-    lack(FEATURE_GC, 11, MODULE(1, 3, 1, 0x5F, 0));
-    lack(FEATURE_GC, 11, MODULE(1, 4, 1, 0x5E, 0x7F, 0));
-    lack(FEATURE_TYPED_REFERENCE, 14, MODULE(1, 6, 1, 0x60, 1, 0x63, 0, 0));
-    lack(FEATURE_GC, 14, MODULE(1, 5, 1, 0x60, 0, 1, 0x6E));
     lack(FEATURE_EXCEPTION, 14, MODULE(1, 5, 1, 0x60, 0, 1, 0x69));
 }
 
@@ -96,7 +89,7 @@ static void a_full_type_store_is_a_limit_error_with_a_place(void **state)
         assert_int_equal(type_store_enter(&store, &type, 1, &error), i);
         type.supertype = i;
     }
-    refuse(ERROR_LIMIT_COUNT, 12, MODULE(TYPE_SECTION));
+    refuse(ERROR_LIMIT_COUNT, 11, MODULE(TYPE_SECTION));
 }
 
 // --- Imports ---
@@ -291,10 +284,13 @@ static void several_tables_are_fine(void **state)
     assert_int_equal(module.tables[1].initial.size, 0);
 }
 
-static void tables_with_an_initial_value_are_unsupported(void **state)
+static void tables_may_have_an_initial_value(void **state)
 {
     (void)state;
-    lack(FEATURE_TYPED_REFERENCE, 11, MODULE(4, 9, 1, 0x40, 0, 0x70, 0, 1, 0xD0, 0x70, 0x0B));
+    accept(MODULE(4, 9, 1, 0x40, 0, 0x70, 0, 1, 0xD0, 0x70, 0x0B));
+    assert_true(module.tables[0].has_initial);
+    assert_int_equal(module.tables[0].initial.size, 3);
+    assert_int_equal(module.tables[0].initial.offset, 16);
     refuse(ERROR_ZERO_BYTE_EXPECTED, 12, MODULE(4, 9, 1, 0x40, 1, 0x70, 0, 1, 0xD0, 0x70, 0x0B));
     refuse(ERROR_UNEXPECTED_END_OF_SECTION, 18, MODULE(4, 8, 1, 0x40, 0, 0x70, 0, 1, 0xD0, 0x70));
 }
@@ -331,7 +327,7 @@ int main(void)
         TEST(function_types_become_canonical_numbers),
         TEST(modules_share_canonical_numbers),
         TEST(malformed_types_are_refused),
-        TEST(types_beyond_2_0_are_unsupported),
+        TEST(types_of_later_features_are_unsupported),
         TEST(parameters_beyond_the_limit_are_a_limit_error),
         TEST(a_full_type_store_is_a_limit_error_with_a_place),
         TEST(imports_come_first_in_their_index_spaces),
@@ -344,7 +340,7 @@ int main(void)
         TEST(several_memories_are_fine_imported_ones_first),
         TEST(more_than_a_hundred_memories_are_a_limit_error),
         TEST(several_tables_are_fine),
-        TEST(tables_with_an_initial_value_are_unsupported),
+        TEST(tables_may_have_an_initial_value),
         TEST(tags_are_unsupported_once_well_formed),
         TEST(globals_have_a_type_and_an_expression),
     };

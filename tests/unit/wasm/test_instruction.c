@@ -99,10 +99,10 @@ static size_t encode(const struct opcode_info *info, uint8_t *bytes, size_t size
     return length;
 }
 
+// Those that come with later features, or are off.
 static bool is_later(const struct opcode_info *info)
 {
-    return info->feature != FEATURE_CORE && info->feature != FEATURE_VECTOR &&
-           info->feature != FEATURE_RELAXED_VECTOR;
+    return !(FEATURES_PRESENT & FEATURE_BIT(info->feature));
 }
 
 static void every_opcode_so_far_is_read_with_its_immediates(void **state)
@@ -402,8 +402,8 @@ static void block_types_that_are_neither_are_malformed(void **state)
     refuse(ERROR_MALFORMED_VALUE_TYPE, 1, BYTES(0x02, 0x60));
     refuse(ERROR_INTEGER_REPRESENTATION_TOO_LONG, 1, BYTES(0x02, 0xFF, 0x7F)); // i32, too long
     refuse(ERROR_INTEGER_REPRESENTATION_TOO_LONG, 1, BYTES(0x02, 0xC0, 0x7F)); // empty, too long
-    refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0x02, 0x6D));
-    assert_lacks(FEATURE_GC, "eqref");
+    refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0x02, 0x69));
+    assert_lacks(FEATURE_EXCEPTION, "exnref");
 }
 
 // --- Types ---
@@ -420,16 +420,16 @@ static const struct type_row {
     {0x7C, VALTYPE_F64, FEATURE_CORE, ""},
     {0x7B, VALTYPE_V128, FEATURE_VECTOR, ""},
     {0x74, VALTYPE_BOTTOM, FEATURE_EXCEPTION, "nullexnref"},
-    {0x73, VALTYPE_BOTTOM, FEATURE_GC, "nullfuncref"},
-    {0x72, VALTYPE_BOTTOM, FEATURE_GC, "nullexternref"},
-    {0x71, VALTYPE_BOTTOM, FEATURE_GC, "nullref"},
+    {0x73, VALTYPE_REF_NULL(HEAPTYPE_NOFUNC), FEATURE_CORE, ""},
+    {0x72, VALTYPE_REF_NULL(HEAPTYPE_NOEXTERN), FEATURE_CORE, ""},
+    {0x71, VALTYPE_REF_NULL(HEAPTYPE_NONE), FEATURE_CORE, ""},
     {0x70, VALTYPE_FUNCREF, FEATURE_CORE, ""},
     {0x6F, VALTYPE_EXTERNREF, FEATURE_CORE, ""},
-    {0x6E, VALTYPE_BOTTOM, FEATURE_GC, "anyref"},
-    {0x6D, VALTYPE_BOTTOM, FEATURE_GC, "eqref"},
-    {0x6C, VALTYPE_BOTTOM, FEATURE_GC, "i31ref"},
-    {0x6B, VALTYPE_BOTTOM, FEATURE_GC, "structref"},
-    {0x6A, VALTYPE_BOTTOM, FEATURE_GC, "arrayref"},
+    {0x6E, VALTYPE_REF_NULL(HEAPTYPE_ANY), FEATURE_CORE, ""},
+    {0x6D, VALTYPE_REF_NULL(HEAPTYPE_EQ), FEATURE_CORE, ""},
+    {0x6C, VALTYPE_REF_NULL(HEAPTYPE_I31), FEATURE_CORE, ""},
+    {0x6B, VALTYPE_REF_NULL(HEAPTYPE_STRUCT), FEATURE_CORE, ""},
+    {0x6A, VALTYPE_REF_NULL(HEAPTYPE_ARRAY), FEATURE_CORE, ""},
     {0x69, VALTYPE_BOTTOM, FEATURE_EXCEPTION, "exnref"},
 };
 
@@ -453,8 +453,9 @@ static void check_type_byte(unsigned byte, bool is_reference,
     if (byte >= 0x80) {
         assert_refused(ERROR_INTEGER_REPRESENTATION_TOO_LONG, 0);
     } else if (byte == 0x63 || byte == 0x64) {
-        assert_refused(ERROR_UNSUPPORTED_FEATURE, 0);
-        assert_lacks(FEATURE_TYPED_REFERENCE, "(ref");
+        assert_int_equal(error.code, ERROR_NONE);
+        assert_int_equal(type, byte == 0x63 ? VALTYPE_FUNCREF : VALTYPE_REF(HEAPTYPE_FUNC));
+        return;
     } else if (row == NULL || !is_reference) {
         assert_refused(malformed, 0);
     } else if (row->type == VALTYPE_BOTTOM) {
@@ -483,6 +484,34 @@ static void reference_types_are_no_number_types(void **state)
         check_type_byte(byte, byte < 0x7B, reftype_read, ERROR_MALFORMED_REFERENCE_TYPE);
 }
 
+static void reference_types_name_types_of_the_module(void **state)
+{
+    static const uint32_t types[] = {7, 9};
+    static const struct type_names names = {types, 2, 0};
+
+    (void)state;
+    open_bytes(BYTES(0x63, 0x01, 0x64, 0x80, 0x00, 0x64, 0x02));
+    assert_int_equal(reftype_read(&reader, &names), VALTYPE_REF_NULL(HEAPTYPE_CONCRETE + 9));
+    assert_int_equal(valtype_read(&reader, &names), VALTYPE_REF(HEAPTYPE_CONCRETE + 7));
+    assert_int_equal(valtype_read(&reader, &names), VALTYPE_BOTTOM);
+    assert_refused(ERROR_UNKNOWN_TYPE, 6);
+}
+
+static void packed_types_are_storage_types_only(void **state)
+{
+    (void)state;
+    open_bytes(BYTES(0x78, 0x77, 0x7F, 0x64, 0x70));
+    assert_int_equal(storagetype_read(&reader, &no_names), VALTYPE_I8);
+    assert_int_equal(storagetype_read(&reader, &no_names), VALTYPE_I16);
+    assert_int_equal(storagetype_read(&reader, &no_names), VALTYPE_I32);
+    assert_int_equal(storagetype_read(&reader, &no_names), VALTYPE_REF(HEAPTYPE_FUNC));
+    assert_int_equal(storagetype_read(&reader, &no_names), VALTYPE_BOTTOM);
+    assert_refused(ERROR_UNEXPECTED_END, 5);
+    open_bytes(BYTES(0x40));
+    assert_int_equal(storagetype_read(&reader, &no_names), VALTYPE_BOTTOM);
+    assert_refused(ERROR_MALFORMED_STORAGE_TYPE, 0);
+}
+
 static void malformed_reference_types_are_told_from_unsupported_ones(void **state)
 {
     (void)state;
@@ -495,10 +524,10 @@ static void malformed_reference_types_are_told_from_unsupported_ones(void **stat
     open_bytes(BYTES(0x64, 0x80));
     assert_int_equal(valtype_read(&reader, &no_names), VALTYPE_BOTTOM);
     assert_refused(ERROR_UNEXPECTED_END, 2);
-    open_bytes(BYTES(0x64, 0x6E));
+    open_bytes(BYTES(0x64, 0x69));
     assert_int_equal(valtype_read(&reader, &no_names), VALTYPE_BOTTOM);
     assert_refused(ERROR_UNSUPPORTED_FEATURE, 1);
-    assert_lacks(FEATURE_GC, "anyref");
+    assert_lacks(FEATURE_EXCEPTION, "exnref");
 }
 
 static void ref_null_takes_a_heap_type(void **state)
@@ -508,12 +537,11 @@ static void ref_null_takes_a_heap_type(void **state)
     assert_int_equal(instruction.type, VALTYPE_FUNCREF);
     read_all(BYTES(0xD0, 0x6F));
     assert_int_equal(instruction.type, VALTYPE_EXTERNREF);
-    refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0xD0, 0x6E));
-    assert_lacks(FEATURE_GC, "anyref");
+    read_all(BYTES(0xD0, 0x6E));
+    assert_int_equal(instruction.type, VALTYPE_REF_NULL(HEAPTYPE_ANY));
     refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0xD0, 0x69));
     assert_lacks(FEATURE_EXCEPTION, "exnref");
-    refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0xD0, 0x80, 0x01));
-    assert_lacks(FEATURE_TYPED_REFERENCE, "concrete");
+    refuse(ERROR_UNKNOWN_TYPE, 1, BYTES(0xD0, 0x80, 0x01));
     refuse(ERROR_MALFORMED_HEAP_TYPE, 1, BYTES(0xD0, 0x7F));
     refuse(ERROR_MALFORMED_HEAP_TYPE, 1, BYTES(0xD0, 0x63, 0x70));
     refuse(ERROR_INTEGER_REPRESENTATION_TOO_LONG, 1, BYTES(0xD0, 0xF0, 0x7F));
@@ -598,6 +626,8 @@ int main(void)
         TEST(block_types_that_are_neither_are_malformed),
         TEST(every_byte_is_a_value_type_or_is_refused),
         TEST(reference_types_are_no_number_types),
+        TEST(reference_types_name_types_of_the_module),
+        TEST(packed_types_are_storage_types_only),
         TEST(malformed_reference_types_are_told_from_unsupported_ones),
         TEST(ref_null_takes_a_heap_type),
         TEST(every_instruction_cut_off_is_an_end),

@@ -318,10 +318,10 @@ static void branches_of_a_comparison_are_one_apart(void **state)
 
 static void what_does_not_go_on_to_the_next_cell_is_a_terminator(void **state)
 {
-    static const char *const others[] = {"move.",       "set.",       "const.",     "zero",
-                                         "fuel",        "global.",    "select.",    "memory.size",
-                                         "table.size",  "v128.const", "i64.add128", "i64.sub128",
-                                         "i64.mul_wide"};
+    static const char *const others[] = {
+        "move.",      "set.",       "const.",       "zero",           "fuel",
+        "global.",    "select.",    "memory.size",  "table.size",     "v128.const",
+        "i64.add128", "i64.sub128", "i64.mul_wide", "ref.as_non_null"};
 
     (void)state;
     for (uint32_t i = 0; i < OPERATION_COUNT; i++) {
