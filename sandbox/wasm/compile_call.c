@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Calls. The arguments' homes are the first slots of the callee's frame, and the results come back
-// in the same place.
+// in the same place. A tail call moves the arguments to the first slots of the caller's own frame,
+// which becomes the callee's.
 #include "sandbox/wasm/translate.h"
 
 // Arguments to their homes, the call, the results. `cell` gets the frame's slot.
@@ -149,4 +150,91 @@ bool compile_call_ref(struct compiler *c)
         return false;
     finish_call(c, type);
     return !compile_failed(c);
+}
+
+// A tail call's callee gives what the caller is to give.
+static bool check_returned(struct compiler *c, const struct deftype *type)
+{
+    const struct control *function = c->controls;
+    const valtype *results = deftype_results(type);
+
+    if (type->result_count != function->result_count)
+        return compile_fail(c, ERROR_TYPE_MISMATCH, "%s of a function with other results",
+                            opcode_info[c->instruction.opcode].mnemonic);
+    for (uint32_t i = 0; i < type->result_count; i++) {
+        if (!valtype_matches(c->store, results[i], function->results[i]))
+            return compile_fail(c, ERROR_TYPE_MISMATCH, "%s of a function with other results",
+                                opcode_info[c->instruction.opcode].mnemonic);
+    }
+    return true;
+}
+
+// What all tail calls' cells have: where the arguments are, how many slots they take, and where the
+// own header is.
+static bool finish_return_call(struct compiler *c, struct cell *cell, const struct deftype *type,
+                               uint64_t wide)
+{
+    uint32_t slots = deftype_parameter_slots(type);
+
+    if (!cell)
+        return false;
+    cell->c = (uint16_t)slots;
+    cell->d = (uint16_t)c->header;
+    cell->wide[0] = wide;
+    charge_moves(c, slots);
+    mark_unreachable(c);
+    return !compile_failed(c);
+}
+
+static bool return_call_dead(struct compiler *c)
+{
+    mark_unreachable(c);
+    return true;
+}
+
+bool compile_return_call(struct compiler *c)
+{
+    uint32_t funcidx = c->instruction.index;
+    const struct module *module = c->module;
+
+    if (funcidx >= module->function_count)
+        return compile_fail(c, ERROR_UNKNOWN_FUNCTION, "%u", funcidx);
+    const struct deftype *type = type_at(c->store, module->functions[funcidx].type);
+    if (!check_top(c, deftype_parameters(type), type->parameter_count) || !check_returned(c, type))
+        return false;
+    if (c->dead)
+        return return_call_dead(c);
+    bool imported = funcidx < module->imported_function_count;
+    struct cell *cell =
+        emit_call(c, imported ? OPERATION_RETURN_CALL_IMPORT : OPERATION_RETURN_CALL, type);
+    // Of a function of the module: until it is linked.
+    return finish_return_call(c, cell, type, funcidx);
+}
+
+bool compile_return_call_indirect(struct compiler *c)
+{
+    uint32_t canonical;
+    const struct deftype *type;
+
+    if (!check_callee_table(c) || !(type = callee_type(c, &canonical)) ||
+        !check_callee(c, table_index_type(c), type) || !check_returned(c, type))
+        return false;
+    if (c->dead)
+        return return_call_dead(c);
+    struct cell *cell = emit_call_of(c, c->top, OPERATION_RETURN_CALL_INDIRECT_S, type);
+    return finish_return_call(c, cell, type, (uint64_t)c->instruction.index2 << 32 | canonical);
+}
+
+bool compile_return_call_ref(struct compiler *c)
+{
+    uint32_t canonical;
+    const struct deftype *type = callee_type(c, &canonical);
+
+    if (!type || !check_callee(c, VALTYPE_REF_NULL(HEAPTYPE_CONCRETE + canonical), type) ||
+        !check_returned(c, type))
+        return false;
+    if (c->dead)
+        return return_call_dead(c);
+    struct cell *cell = emit_call_of(c, c->top, OPERATION_RETURN_CALL_REF_S, type);
+    return finish_return_call(c, cell, type, 0);
 }

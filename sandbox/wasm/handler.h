@@ -161,34 +161,70 @@ struct fixed_cell {
         GO(entry_);                                                                                \
     } while (0)
 
-// Tests in the specification's order; another instance's functions and types that are not the same
-// but might be subtypes are left to the slow function.
+// The callee of an element of a table, in the specification's order of tests; types that are not
+// the same but might be subtypes, and other instances' functions, are left to the slow function.
+#define TABLE_CALLEE(here_, index_, type_, tableidx_, slow_)                                       \
+    const struct table *table = in->tables[tableidx_];                                             \
+    uint64_t element = (index_); /* an i32 has zeroes above */                                     \
+    if (element >= table->size)                                                                    \
+        TRAP(here_, UNDEFINED_ELEMENT);                                                            \
+    const struct function *callee = table->elements[element].function;                             \
+    if (!callee)                                                                                   \
+        TRAP(here_, UNINITIALIZED_ELEMENT);                                                        \
+    if (callee->type != (type_) || callee->instance != in) {                                       \
+        r0 = (uint64_t)callee;                                                                     \
+        SLOW(here_, slow_);                                                                        \
+    }
+
+// The same of a reference, whose type is known.
+#define REFERENCE_CALLEE(here_, reference_, slow_)                                                 \
+    const struct function *callee = (const struct function *)(reference_);                         \
+    if (!callee)                                                                                   \
+        TRAP(here_, NULL_FUNCTION_REFERENCE);                                                      \
+    if (callee->instance != in) {                                                                  \
+        r0 = (uint64_t)callee;                                                                     \
+        SLOW(here_, slow_);                                                                        \
+    }
+
 #define CALL_INDIRECT(here_, frame_slot_, index_, type_, tableidx_)                                \
     do {                                                                                           \
-        const struct table *table = in->tables[tableidx_];                                         \
-        uint64_t element = (index_); /* an i32 has zeroes above */                                 \
-        if (element >= table->size)                                                                \
-            TRAP(here_, UNDEFINED_ELEMENT);                                                        \
-        const struct function *callee = table->elements[element].function;                         \
-        if (!callee)                                                                               \
-            TRAP(here_, UNINITIALIZED_ELEMENT);                                                    \
-        if (callee->type != (type_) || callee->instance != in) {                                   \
-            r0 = (uint64_t)callee;                                                                 \
-            SLOW(here_, call_indirect);                                                            \
-        }                                                                                          \
+        TABLE_CALLEE(here_, index_, type_, tableidx_, call_indirect)                               \
         CALL(fp + (frame_slot_), callee->header_slot, (here_) + 24, callee->entry);                \
     } while (0)
 
 #define CALL_REF(here_, frame_slot_, reference_)                                                   \
     do {                                                                                           \
-        const struct function *callee = (const struct function *)(reference_);                     \
-        if (!callee)                                                                               \
-            TRAP(here_, NULL_FUNCTION_REFERENCE);                                                  \
-        if (callee->instance != in) {                                                              \
-            r0 = (uint64_t)callee;                                                                 \
-            SLOW(here_, call_function);                                                            \
-        }                                                                                          \
+        REFERENCE_CALLEE(here_, reference_, call_function)                                         \
         CALL(fp + (frame_slot_), callee->header_slot, (here_) + 24, callee->entry);                \
+    } while (0)
+
+// The frame becomes the callee's: what its header says is kept, since arguments may lie where it
+// stood. They come from behind where they go.
+#define RETURN_CALL(first_, count_, own_header_slot_, header_slot_, entry_)                        \
+    do {                                                                                           \
+        const uint64_t *own_header = fp + (own_header_slot_);                                      \
+        uint64_t return_pc = own_header[0], caller = own_header[1];                                \
+        const uint64_t *arguments = fp + (first_);                                                 \
+        for (uint32_t i = 0, count = (count_); i < count; i++) {                                   \
+            fp[i] = arguments[i];                                                                  \
+            KEEP_LOOP;                                                                             \
+        }                                                                                          \
+        uint64_t *header = fp + (header_slot_);                                                    \
+        header[0] = return_pc;                                                                     \
+        header[1] = caller;                                                                        \
+        GO(entry_);                                                                                \
+    } while (0)
+
+#define RETURN_CALL_INDIRECT(here_, index_, first_, count_, own_header_slot_, wide_)               \
+    do {                                                                                           \
+        TABLE_CALLEE(here_, index_, (uint32_t)(wide_), (wide_) >> 32, return_call_indirect)        \
+        RETURN_CALL(first_, count_, own_header_slot_, callee->header_slot, callee->entry);         \
+    } while (0)
+
+#define RETURN_CALL_REF(here_, reference_, first_, count_, own_header_slot_)                       \
+    do {                                                                                           \
+        REFERENCE_CALLEE(here_, reference_, return_call_function)                                  \
+        RETURN_CALL(first_, count_, own_header_slot_, callee->header_slot, callee->entry);         \
     } while (0)
 
 #define RETURN(header_slot_)                                                                       \

@@ -66,9 +66,10 @@ static void choose_handlers(struct step *steps, uint32_t count)
     }
 }
 
-static void resolve_call(const struct module *module, struct cell *cell)
+// Direct calls of functions of the module, which `funcidx` is of.
+static void resolve_call(const struct module *module, struct cell *cell, uint64_t funcidx)
 {
-    const struct code *callee = &module->codes[cell->imm - module->imported_function_count];
+    const struct code *callee = &module->codes[funcidx - module->imported_function_count];
 
     cell->wide[0] = (uint64_t)(uintptr_t)callee->entry;
     cell->b = callee->header;
@@ -115,7 +116,9 @@ static void link_steps(const struct module *module, struct code *code, struct st
     for (uint32_t i = 0; i < count; i++) {
         struct cell *cell = (struct cell *)(void *)(code->entry + steps[i].offset);
         if (steps[i].operation == OPERATION_CALL)
-            resolve_call(module, cell);
+            resolve_call(module, cell, cell->imm);
+        else if (steps[i].operation == OPERATION_RETURN_CALL)
+            resolve_call(module, cell, cell->wide[0]);
         cell->handler = handler_word(steps[i].handler);
     }
     code->linked = true;

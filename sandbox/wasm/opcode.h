@@ -23,7 +23,8 @@ enum feature {
 #define FEATURE_BIT(feature_) (1u << (feature_))
 #define FEATURES_PRESENT      /* always on */                                                      \
     (FEATURE_BIT(FEATURE_CORE) | FEATURE_BIT(FEATURE_VECTOR) |                                     \
-     FEATURE_BIT(FEATURE_RELAXED_VECTOR) | FEATURE_BIT(FEATURE_TYPED_REFERENCE))
+     FEATURE_BIT(FEATURE_RELAXED_VECTOR) | FEATURE_BIT(FEATURE_TYPED_REFERENCE) |                  \
+     FEATURE_BIT(FEATURE_TAIL_CALL))
 #define FEATURES_PROPOSED /* off by default */                                                     \
     (FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES) | FEATURE_BIT(FEATURE_WIDE_ARITHMETIC) |               \
      FEATURE_BIT(FEATURE_THREADS))

@@ -46,17 +46,25 @@ static bool frame_fits(const struct store *store, const uint64_t *frame, uint64_
     return frame <= end && slots <= (uint64_t)(end - frame);
 }
 
+// How many slots a host function reads and writes. The accumulators are filled from the first two,
+// whatever it returns, so those must be there.
+static uint64_t host_slots(const struct store *store, const struct function *callee)
+{
+    const struct deftype *type = type_at(&store->types, callee->type);
+    uint32_t parameters = deftype_parameter_slots(type), results = deftype_result_slots(type);
+
+    return parameters > results ? parameters : results;
+}
+
 SLOW_HANDLER(slow_call_host)
 {
     ENTER;
     const struct function *callee = (const struct function *)r0;
     struct store *store = in->store;
-    const struct deftype *type = type_at(&store->types, callee->type);
     uint64_t *frame = fp + FIELD_A(0);
-    uint32_t parameters = deftype_parameter_slots(type), results = deftype_result_slots(type);
-    uint32_t slots = parameters > results ? parameters : results;
+    uint64_t slots = host_slots(store, callee);
 
-    if (!frame_fits(store, frame, slots + 1ull))
+    if (!frame_fits(store, frame, slots + 2))
         TRAP(pc, CALL_STACK_EXHAUSTED);
     enum trap_code code = run_host_function(store, callee, (union slot *)(void *)frame,
                                             (union slot *)(void *)(frame + slots));
@@ -107,6 +115,77 @@ SLOW_HANDLER(slow_call_indirect)
     if (!type_matches(&in->store->types, callee->type, FIELD_IMM(0)))
         TRAP(pc, INDIRECT_CALL_TYPE);
     SLOW(pc, call_function);
+}
+
+// --- tail calls ---
+
+// A frame that already returns into another instance goes on doing so: any number of tail calls
+// between instances leaves one such step on the stack.
+SLOW_HANDLER(slow_return_call_function)
+{
+    ENTER;
+    const struct function *callee = (const struct function *)r0;
+    const struct deftype *type = type_at(&in->store->types, callee->type);
+    const uint64_t *own_header = fp + FIELD_D(0), *arguments = fp + FIELD_A(0);
+    uint64_t return_pc = own_header[0], caller = own_header[1];
+
+    if (!callee->instance)
+        SLOW(pc, return_call_host);
+    if (!frame_fits(in->store, fp, ACROSS_SLOTS + callee->header_slot + 2ull))
+        TRAP(pc, CALL_STACK_EXHAUSTED);
+    bool steps = callee->instance != in && return_pc != (uint64_t)&return_across_cell;
+    memmove(steps ? fp + ACROSS_SLOTS : fp, arguments, FIELD_C(0) * sizeof *fp);
+    if (steps) {
+        fp[ACROSS_RETURN_PC] = return_pc;
+        fp[ACROSS_FP] = caller;
+        fp[ACROSS_INSTANCE] = (uint64_t)in;
+        fp[ACROSS_RESULTS] = deftype_result_slots(type);
+        return_pc = (uint64_t)&return_across_cell;
+        caller = (uint64_t)fp;
+        fp += ACROSS_SLOTS;
+    }
+    fp[callee->header_slot] = return_pc;
+    fp[callee->header_slot + 1] = caller;
+    in = callee->instance;
+    mem = in->memory_base;
+    pc = callee->entry;
+    SLOW_NEXT(0); // such calls may go on forever, so they look for an interruption
+}
+
+SLOW_HANDLER(slow_return_call_host)
+{
+    ENTER;
+    const struct function *callee = (const struct function *)r0;
+    const uint64_t *own_header = fp + FIELD_D(0), *arguments = fp + FIELD_A(0);
+    uint64_t return_pc = own_header[0], caller = own_header[1];
+    uint64_t slots = host_slots(in->store, callee);
+
+    if (!frame_fits(in->store, fp, slots + 2))
+        TRAP(pc, CALL_STACK_EXHAUSTED);
+    memmove(fp, arguments, FIELD_C(0) * sizeof *fp);
+    enum trap_code code = run_host_function(in->store, callee, (union slot *)(void *)fp,
+                                            (union slot *)(void *)(fp + slots));
+    if (code != TRAP_NONE) {
+        r0 = code;
+        SLOW(pc, trap);
+    }
+    r0 = fp[0];
+    d0 = f64_from_bits(fp[0]);
+    s0 = f32_from_bits((uint32_t)fp[0]);
+    v0 = V128_AT(fp);
+    fp = (uint64_t *)caller;
+    pc = (const uint8_t *)return_pc;
+    SLOW_NEXT(0);
+}
+
+SLOW_HANDLER(slow_return_call_indirect)
+{
+    ENTER;
+    const struct function *callee = (const struct function *)r0;
+
+    if (!type_matches(&in->store->types, callee->type, (uint32_t)FIELD_WIDE(0)))
+        TRAP(pc, INDIRECT_CALL_TYPE);
+    SLOW(pc, return_call_function);
 }
 
 SLOW_HANDLER(slow_ref_func)

@@ -21,6 +21,9 @@ HANDLER_PROTOTYPE(slow_zero_many);
 HANDLER_PROTOTYPE(slow_call_function);
 HANDLER_PROTOTYPE(slow_call_host);
 HANDLER_PROTOTYPE(slow_call_indirect);
+HANDLER_PROTOTYPE(slow_return_call_function);
+HANDLER_PROTOTYPE(slow_return_call_host);
+HANDLER_PROTOTYPE(slow_return_call_indirect);
 HANDLER_PROTOTYPE(slow_return_across);
 HANDLER_PROTOTYPE(slow_ref_func);
 

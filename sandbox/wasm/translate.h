@@ -389,7 +389,8 @@ void control_branch_around(struct compiler *c, struct control *target, uint32_t 
 compile_function compile_unreachable, compile_nop, compile_block, compile_loop, compile_if,
     compile_else, compile_end, compile_br, compile_br_if, compile_br_table, compile_return;
 
-compile_function compile_call, compile_call_indirect, compile_call_ref;
+compile_function compile_call, compile_call_indirect, compile_call_ref, compile_return_call,
+    compile_return_call_indirect, compile_return_call_ref;
 
 // Pushes an operand that is somewhere already.
 bool push_operand(struct compiler *c, const struct operand *operand);

@@ -347,7 +347,7 @@ static void room_for_cells_is_asked_for_in_time(void **state)
 static void instructions_of_later_features_are_unsupported(void **state)
 {
     (void)state;
-    refuse_function(":", "", ERROR_UNSUPPORTED_FEATURE, 1, CODE(NOP, RETURN_CALL, 0));
+    refuse_function(":", "", ERROR_UNSUPPORTED_FEATURE, 1, CODE(NOP, 0xfb, 0x00));
     refuse_function(":", "", ERROR_UNSUPPORTED_FEATURE, 1, CODE(NOP, 0xfb, 0x1c));
     assert_int_equal(error_kind(error.code), ERROR_KIND_UNSUPPORTED);
 }

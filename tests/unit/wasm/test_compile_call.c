@@ -238,6 +238,32 @@ static void arguments_are_checked_at_the_call(void **state)
     refuse_caller("i:i", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, CALL_INDIRECT, 0, 0));
 }
 
+static void tail_call_names_where_its_arguments_are(void **state)
+{
+    (void)state;
+    assert_caller("ii:i", "move.64 $1 -> $4; move.64 $0 -> $5; return_call 1 $4",
+                  CODE(LOCAL_GET, 1, LOCAL_GET, 0, RETURN_CALL, BINARY));
+    assert_int_equal(cell_at(TESTED_BODY, 2)->c, 2);
+    assert_int_equal(cell_at(TESTED_BODY, 2)->d, 2);
+    assert_caller("i:i", "move.64 $0 -> $3; return_call.import 0 $3",
+                  CODE(LOCAL_GET, 0, RETURN_CALL, IMPORTED));
+    assert_caller("i:i",
+                  "const.u32 5 -> $4; move.64 $0 -> $3; return_call_indirect.s $4 $3 "
+                  "8589934592",
+                  CODE(LOCAL_GET, 0, I32_CONST, 5, RETURN_CALL_INDIRECT, 0, 2));
+}
+
+static void tail_call_gives_what_the_caller_is_to_give(void **state)
+{
+    (void)state;
+    refuse_caller("i:", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, RETURN_CALL, IMPORTED));
+    refuse_caller("i:I", ERROR_TYPE_MISMATCH, 2, CODE(LOCAL_GET, 0, RETURN_CALL, IMPORTED));
+    refuse_caller("i:i", ERROR_TYPE_MISMATCH, 0, CODE(RETURN_CALL, IMPORTED));
+    refuse_caller("i:i", ERROR_UNKNOWN_FUNCTION, 0, CODE(RETURN_CALL, 9));
+    // What follows is dead.
+    assert_caller(":", "return_call 2 $2", CODE(RETURN_CALL, NOTHING, CALL, NOTHING));
+}
+
 static const struct CMUnitTest tests[] = {
     TEST(arguments_go_to_their_homes),
     TEST(argument_in_the_accumulator_is_stored),
@@ -256,6 +282,8 @@ static const struct CMUnitTest tests[] = {
     TEST(dead_calls_are_checked_and_emit_nothing),
     TEST(callee_must_be_there),
     TEST(arguments_are_checked_at_the_call),
+    TEST(tail_call_names_where_its_arguments_are),
+    TEST(tail_call_gives_what_the_caller_is_to_give),
 };
 
 int main(void)
