@@ -11,7 +11,7 @@ mode=${1:-quick}
 logs=build/logs
 # Converted specification tests, where the machine has them.
 spec=${PINFOLD_SPEC:-../shared/spec}
-spec_folders='core bulk-memory memory64 multi-memory simd relaxed-simd'
+spec_folders='core bulk-memory memory64 multi-memory simd relaxed-simd exceptions legacy-exceptions'
 spec_proposals='custom-page-sizes threads wide-arithmetic'
 fuzz_seconds=5
 # For how long hostile workers attack each state of a host that a sanitizer watches.

@@ -97,3 +97,44 @@ const struct reference_map *code_references(const struct module *module, const s
     }
     return low < code->reference_count && maps[low].return_offset == offset ? &maps[low] : NULL;
 }
+
+// The innermost region that holds a cell: of those that begin no later the last one, or one around
+// it. REGION_NONE if there is none.
+static uint32_t region_of(const struct exception_region *regions, const struct code *code,
+                          uint32_t offset, uint64_t *steps)
+{
+    uint32_t low = code->regions, high = code->regions + code->region_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (regions[middle].start <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    uint32_t region = low == code->regions ? REGION_NONE : low - 1;
+    for (; region != REGION_NONE && offset >= regions[region].end; ++*steps)
+        region = regions[region].parent;
+    return region;
+}
+
+const struct exception_clause *code_catch(const struct instance *instance, const struct code *code,
+                                          const uint8_t *pc, const struct tag *tag, uint64_t *steps)
+{
+    const struct module *module = instance->module;
+    const struct exception_region *regions =
+        (const struct exception_region *)(const void *)module->regions.base;
+    const struct exception_clause *clauses =
+        (const struct exception_clause *)(const void *)module->clauses.base;
+    uint32_t offset = (uint32_t)(pc - code->entry - code->prologue) - 1;
+    uint32_t region = region_of(regions, code, offset, steps);
+
+    for (; region != REGION_NONE; region = regions[region].next, ++*steps) {
+        for (uint32_t i = regions[region].clauses; i != CLAUSE_NONE; i = clauses[i].next) {
+            if (clauses[i].tagidx == CLAUSE_ANY_TAG || instance->tags[clauses[i].tagidx] == tag)
+                return &clauses[i];
+            ++*steps;
+        }
+    }
+    return NULL;
+}

@@ -27,6 +27,14 @@ static compile_function *const compile_context[OPCODE_COUNT] = {
     [OPCODE_RETURN_CALL] = compile_return_call,
     [OPCODE_RETURN_CALL_INDIRECT] = compile_return_call_indirect,
     [OPCODE_RETURN_CALL_REF] = compile_return_call_ref,
+    [OPCODE_TRY_TABLE] = compile_try_table,
+    [OPCODE_THROW] = compile_throw,
+    [OPCODE_THROW_REF] = compile_throw_ref,
+    [OPCODE_TRY] = compile_try,
+    [OPCODE_CATCH] = compile_catch,
+    [OPCODE_CATCH_ALL] = compile_catch,
+    [OPCODE_DELEGATE] = compile_delegate,
+    [OPCODE_RETHROW] = compile_rethrow,
     [OPCODE_DROP] = compile_drop,
     [OPCODE_SELECT] = compile_select,
     [OPCODE_SELECT_TYPED] = compile_select,
@@ -289,6 +297,7 @@ static bool compile_body(struct compiler *c, const valtype *results, uint32_t re
     struct code *code = c->code;
     size_t origins = (size_t)(c->origin - c->module->origins.base);
     size_t references = arena_mark(&c->module->references);
+    size_t regions = arena_mark(&c->module->regions);
 
     if (!lay_out_frame(c, valtypes_slots(results, result_count)) ||
         !reserve_cells(c, PROLOGUE_BYTES) ||
@@ -311,6 +320,9 @@ static bool compile_body(struct compiler *c, const valtype *results, uint32_t re
     code->origins = (uint32_t)origins;
     code->origins_size = (uint32_t)((size_t)(c->origin - c->module->origins.base) - origins);
     code->references = (uint32_t)(references / sizeof(struct reference_map));
+    code->regions = (uint32_t)(regions / sizeof(struct exception_region));
+    code->region_count =
+        (uint32_t)((arena_mark(&c->module->regions) - regions) / sizeof(struct exception_region));
     return true;
 }
 
@@ -442,6 +454,9 @@ static bool compiler_init(struct compiler *c, struct error *error)
            reserve(&c->module->origins, size * 24 + ARENA_GRANULE, error) &&
            reserve(&c->module->references, size * 16 + ARENA_GRANULE, error) &&
            reserve(&c->module->reference_bits, c->options->code_bytes_max, error) &&
+           reserve(&c->module->regions, size * 8 + ARENA_GRANULE, error) &&
+           reserve(&c->module->clauses, size * 16 + ARENA_GRANULE, error) &&
+           reserve(&c->module->landing_references, size * 16 + ARENA_GRANULE, error) &&
            arena_commit(&c->operand_arena, LIMIT_FRAME_SLOTS * sizeof(struct operand)) &&
            arena_commit(&c->reference_arena, LIMIT_FRAME_SLOTS * sizeof(uint32_t)) &&
            arena_commit(&c->module->origins, ARENA_GRANULE);

@@ -70,24 +70,26 @@ bool control_push(struct compiler *c, uint16_t opcode)
     control->stub_table = control->checked_table = 0;
     control->fuel_cell = control->fuel_cost = 0;
     control->initialised_height = c->initialised_count;
+    control->region = c->control ? c->control->region : REGION_NONE;
+    control->own_region = REGION_NONE;
+    control->clause = control->landings = CLAUSE_NONE;
     if (opcode != OPCODE_INVALID) {
         if (!check_top(c, control->parameters, control->parameter_count))
             return false;
         pop_all(c, control->parameters, control->parameter_count);
-        control->height = operand_height(c);
+        control->height = control->label_height = operand_height(c);
         c->control = control;
         // Parameters were in their homes already, or are on a stack that no code looks at.
         return push_all(c, control->parameters, control->parameter_count);
     }
-    control->height = 0;
+    control->height = control->label_height = 0;
     c->control = control;
     begin_fuel(c, control);
     return true;
 }
 
-// Locals below stay locals no longer (a path through the block could skip the move), and the
-// parameters go to their homes.
-static bool block_entry(struct compiler *c)
+// Operands below stay locals no longer since a path through the block could skip the move.
+bool control_enter(struct compiler *c)
 {
     struct control type;
 
@@ -102,12 +104,12 @@ static bool block_entry(struct compiler *c)
 
 bool compile_block(struct compiler *c)
 {
-    return block_entry(c) && control_push(c, OPCODE_BLOCK);
+    return control_enter(c) && control_push(c, OPCODE_BLOCK);
 }
 
 bool compile_loop(struct compiler *c)
 {
-    if (!block_entry(c))
+    if (!control_enter(c))
         return false;
     trackers_reset(c);
     if (!control_push(c, OPCODE_LOOP))
@@ -149,7 +151,7 @@ bool compile_if(struct compiler *c)
 }
 
 // Are the topmost `count` operands exactly the block's results? (at `else` and `end`)
-static bool check_block_results(struct compiler *c)
+bool control_check_results(struct compiler *c)
 {
     struct control *control = c->control;
 
@@ -161,10 +163,20 @@ static bool check_block_results(struct compiler *c)
     return true;
 }
 
-static void forget_initialised(struct compiler *c, const struct control *control)
+void control_forget_initialised(struct compiler *c, const struct control *control)
 {
     while (c->initialised_count > control->initialised_height)
         c->initialised[c->initialised_log[--c->initialised_count]] = 0;
+}
+
+void control_leave(struct compiler *c)
+{
+    const struct control *control = c->control;
+
+    if (control->height != control->label_height)
+        move_to_label(c, control->label_height, control->result_count, true);
+    else
+        materialise_top(c, control->result_count);
 }
 
 bool compile_else(struct compiler *c)
@@ -173,15 +185,14 @@ bool compile_else(struct compiler *c)
 
     if (control->opcode != OPCODE_IF)
         return compile_fail(c, ERROR_MISPLACED_ELSE, NULL);
-    if (!check_block_results(c))
+    if (!control_check_results(c))
         return false;
     if (!c->dead) {
-        materialise_top(c, control->result_count);
-        struct cell *cell = emit(c, OPERATION_BR);
-        branch_field(c, control, (uint32_t)((uint8_t *)&cell->displacement - c->start));
+        control_leave(c);
+        control_branch(c, control);
     }
     c->dead = control->dead;
-    forget_initialised(c, control);
+    control_forget_initialised(c, control);
     if (!c->dead) {
         patch_here(c, control->else_fixup);
         trackers_reset(c);
@@ -207,12 +218,26 @@ static bool check_missing_else(struct compiler *c, const struct control *control
     return true;
 }
 
+// Exceptions that land at the function's own label return with their payload.
+static void land_at_return(struct compiler *c)
+{
+    struct control *control = c->control;
+
+    exception_patch_landings(c, control);
+    trackers_reset(c);
+    c->top = c->operands;
+    if (push_all(c, control->results, control->result_count))
+        emit_return(c, control->result_count, true);
+}
+
 static bool end_function(struct compiler *c)
 {
     struct control *control = c->control;
 
     if (!c->dead)
         emit_return(c, control->result_count, true);
+    if (control->landings != CLAUSE_NONE)
+        land_at_return(c);
     if (c->zero_end > c->zero_first)
         charge_moves(c, c->zero_end - c->zero_first);
     end_fuel(c, control);
@@ -226,19 +251,21 @@ bool compile_end(struct compiler *c)
     struct control *control = c->control;
     bool joined = control->targeted || control->else_fixup != 0;
 
-    if (!check_block_results(c) ||
+    if (!control_check_results(c) ||
         (control->opcode == OPCODE_IF && !check_missing_else(c, control)))
         return false;
     if (control == c->controls)
         return end_function(c);
     if (!c->dead && joined)
-        materialise_top(c, control->result_count);
+        control_leave(c);
+    exception_end_region(c, control);
     bool falls_through = !c->dead;
     end_fuel(c, control);
     c->dead = control->dead;
-    forget_initialised(c, control);
+    control_forget_initialised(c, control);
     if (joined && !c->dead) {
         patch_chain(c, control->fixups);
+        exception_patch_landings(c, control);
         if (control->else_fixup != 0)
             patch_here(c, control->else_fixup);
         trackers_reset(c);
@@ -248,30 +275,15 @@ bool compile_end(struct compiler *c)
     c->control--;
     if (falls_through && !joined)
         return true; // the results stay what and where they are
-    c->top = c->operands + control->height;
-    if (!push_all(c, control->results, control->result_count))
-        return false;
-    return true;
-}
-
-// Moves the topmost `count` operands to the homes of a label whose frame begins at `height`.
-static void move_to_label(struct compiler *c, uint32_t height, uint32_t count, bool consume)
-{
-    if (!reserve_cells(c, count * 24ull))
-        return;
-    charge_moves(c, count);
-    uint32_t slot = home_slot(c, height);
-    for (struct operand *operand = c->top - count; operand < c->top; operand++) {
-        move_to_slot(c, operand, slot, consume);
-        slot += valtype_slots(operand->type);
-    }
+    c->top = c->operands + control->label_height;
+    return push_all(c, control->results, control->result_count);
 }
 
 bool control_in_homes(const struct compiler *c, const struct control *target, uint32_t count)
 {
     if (count == 0)
         return true;
-    if (operand_height(c) - count != target->height)
+    if (operand_height(c) - count != target->label_height)
         return false;
     for (uint32_t i = 1; i <= count; i++) {
         if (c->top[-(int64_t)i].place != OPERAND_TEMPORARY)
@@ -280,7 +292,7 @@ bool control_in_homes(const struct compiler *c, const struct control *target, ui
     return true;
 }
 
-static void emit_br(struct compiler *c, struct control *target)
+void control_branch(struct compiler *c, struct control *target)
 {
     struct cell *cell = emit(c, OPERATION_BR);
 
@@ -294,8 +306,8 @@ static void emit_branch(struct compiler *c, struct control *target, uint32_t cou
         emit_return(c, count, consume);
         return;
     }
-    move_to_label(c, target->height, count, consume);
-    emit_br(c, target);
+    move_to_label(c, target->label_height, count, consume);
+    control_branch(c, target);
 }
 
 bool compile_br(struct compiler *c)

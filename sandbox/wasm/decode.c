@@ -87,6 +87,12 @@ bool decode_declare(struct decoder *decoder, struct reader *reader, uint32_t fun
     return true;
 }
 
+static bool begins_block(uint16_t opcode)
+{
+    return opcode == OPCODE_BLOCK || opcode == OPCODE_LOOP || opcode == OPCODE_IF ||
+           opcode == OPCODE_TRY_TABLE || opcode == OPCODE_TRY;
+}
+
 // Follows the nesting of blocks as far as is needed to find the end: an `else` in the wrong kind of
 // block passes, since validation refuses all blocks here.
 bool decode_expression(struct decoder *decoder, struct reader *reader,
@@ -101,10 +107,9 @@ bool decode_expression(struct decoder *decoder, struct reader *reader,
     while (depth != 0) {
         if (!instruction_read(reader, &names, &instruction))
             return false;
-        if (instruction.opcode == OPCODE_BLOCK || instruction.opcode == OPCODE_LOOP ||
-            instruction.opcode == OPCODE_IF)
+        if (begins_block(instruction.opcode))
             depth++;
-        else if (instruction.opcode == OPCODE_END)
+        else if (instruction.opcode == OPCODE_END || instruction.opcode == OPCODE_DELEGATE)
             depth--;
         else if (instruction.opcode == OPCODE_ELSE && depth == 1)
             return reader_fail_at(reader, instruction.offset, ERROR_END_OPCODE_EXPECTED);
@@ -373,5 +378,8 @@ void module_finish(struct module *module)
     arena_finish(&module->origins);
     arena_finish(&module->references);
     arena_finish(&module->reference_bits);
+    arena_finish(&module->regions);
+    arena_finish(&module->clauses);
+    arena_finish(&module->landing_references);
     *module = (struct module){.size = 0};
 }

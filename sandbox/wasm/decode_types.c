@@ -108,7 +108,10 @@ static bool read_tag_type(struct decoder *decoder, struct reader *reader, uint32
 
     if (reader_u8(reader) != 0)
         return reader_fail_at(reader, offset, ERROR_MALFORMED_TAG_ATTRIBUTE);
-    return decode_type_use(decoder, reader, type);
+    if (!decode_type_use(decoder, reader, type))
+        return false;
+    return type_at(decoder->store, *type)->result_count == 0 ||
+           reader_fail_at(reader, offset, ERROR_NON_EMPTY_TAG_RESULT);
 }
 
 // --- Imports: one function for each kind, which appends to the kind's index space ---
@@ -168,11 +171,14 @@ static bool import_global(struct decoder *decoder, struct reader *reader)
 
 static bool import_tag(struct decoder *decoder, struct reader *reader)
 {
-    uint64_t offset = reader_offset(reader);
-    uint32_t type;
+    struct module *module = decoder->module;
+    struct tag_declaration *tags =
+        decode_push(decoder, reader, module->tags, module->tag_count, sizeof *tags);
 
-    return read_tag_type(decoder, reader, &type) &&
-           feature_refuse(reader, offset, FEATURE_EXCEPTION, "tag import");
+    if (tags == NULL)
+        return false;
+    module->tags = tags;
+    return read_tag_type(decoder, reader, &tags[module->tag_count++].type);
 }
 
 static bool (*const import_kinds[])(struct decoder *decoder, struct reader *reader) = {
@@ -228,6 +234,7 @@ bool decode_imports(struct decoder *decoder, struct reader *reader)
     module->imported_table_count = module->table_count;
     module->imported_memory_count = module->memory_count;
     module->imported_global_count = module->global_count;
+    module->imported_tag_count = module->tag_count;
     return !reader->failed;
 }
 
@@ -288,16 +295,19 @@ bool decode_memories(struct decoder *decoder, struct reader *reader)
 
 bool decode_tags(struct decoder *decoder, struct reader *reader)
 {
-    uint64_t offset = reader_offset(reader);
+    struct module *module = decoder->module;
+    uint32_t imported = module->tag_count;
     uint32_t count;
-    uint32_t type;
 
-    if (!decode_count(reader, 0, LIMIT_TAGS, "tags", &count))
+    if (!decode_count(reader, imported, LIMIT_TAGS, "tags", &count))
         return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (!read_tag_type(decoder, reader, &type))
+    module->tags = decode_extend(decoder, reader, module->tags, imported, imported + count,
+                                 sizeof *module->tags);
+    for (uint32_t i = 0; i < count && !reader->failed; i++)
+        if (!read_tag_type(decoder, reader, &module->tags[imported + i].type))
             return false;
-    return count == 0 || feature_refuse(reader, offset, FEATURE_EXCEPTION, "tag section");
+    module->tag_count += count;
+    return !reader->failed;
 }
 
 bool decode_globals(struct decoder *decoder, struct reader *reader)

@@ -60,6 +60,7 @@ bool store_init(struct store *store, const struct store_options *options, struct
     };
     if (arena_init(&store->arena, STORE_ARENA_BYTES, error) &&
         type_store_init(&store->types, STORE_TYPES_MAX, error) &&
+        exception_heap_init(&store->exceptions, &store->memory_budget, error) &&
         arena_init(&store->registry, LIMIT_IMPORTABLE_NAMES * sizeof(struct registered), error) &&
         arena_init(&store->registry_table, REGISTRY_TABLE_MAX * sizeof(uint32_t), error) &&
         stack_reserve(store, options->stack_bytes, error))
@@ -85,6 +86,7 @@ void store_finish(struct store *store)
     stack_release(store);
     arena_finish(&store->registry_table);
     arena_finish(&store->registry);
+    exception_heap_finish(&store->exceptions);
     type_store_finish(&store->types);
     arena_finish(&store->arena);
     *store = (struct store){.stack = NULL};

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "sandbox/base/arena.h"
+#include "sandbox/wasm/exception.h"
 #include "sandbox/wasm/memory.h"
 #include "sandbox/wasm/module.h"
 #include "sandbox/wasm/table.h"
@@ -96,6 +97,7 @@ struct store {
     struct arena arena; /* instances and what they own */
     struct type_store types;
     struct memory_budget memory_budget;
+    struct exception_heap exceptions;
     struct memory *memories;    /* all of them, for the fault handler */
     struct table *tables_owned; /* all of them, for store_finish */
     struct instance *instances; /* newest first */

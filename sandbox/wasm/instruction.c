@@ -211,6 +211,29 @@ static void read_label_table(struct reader *reader, struct instruction *instruct
     reader_u32(reader); // the default label
 }
 
+void catch_read(struct reader *reader, struct catch_clause *clause)
+{
+    uint64_t offset = reader_offset(reader);
+    uint8_t kind = reader_u8(reader);
+
+    *clause = (struct catch_clause){.kind = kind};
+    if (kind > CATCH_ANY_REFERENCE)
+        reader_fail_at(reader, offset, ERROR_MALFORMED_CATCH_CLAUSE);
+    if (kind == CATCH_TAG || kind == CATCH_TAG_REFERENCE)
+        clause->tagidx = reader_u32(reader);
+    clause->label = reader_u32(reader);
+}
+
+static void read_catches(struct reader *reader, struct instruction *instruction)
+{
+    struct catch_clause clause;
+
+    instruction->count = reader_count(reader, 2);
+    instruction->table = reader->cursor;
+    for (uint32_t i = 0; i < instruction->count && !reader->failed; i++)
+        catch_read(reader, &clause);
+}
+
 static void read_select_types(struct reader *reader, const struct type_names *names,
                               struct instruction *instruction)
 {
@@ -259,6 +282,10 @@ static void read_immediate(struct reader *reader, const struct type_names *names
     case IMMEDIATE_BLOCK_TYPE:
         read_block_type(reader, names, instruction);
         break;
+    case IMMEDIATE_TRY_TABLE:
+        read_block_type(reader, names, instruction);
+        read_catches(reader, instruction);
+        break;
     case IMMEDIATE_LABEL:
     case IMMEDIATE_FUNCTION:
     case IMMEDIATE_LOCAL:
@@ -268,6 +295,7 @@ static void read_immediate(struct reader *reader, const struct type_names *names
     case IMMEDIATE_MEMORY:
     case IMMEDIATE_DATA:
     case IMMEDIATE_TYPE:
+    case IMMEDIATE_TAG:
         instruction->index = reader_u32(reader);
         break;
     case IMMEDIATE_CALL_INDIRECT:

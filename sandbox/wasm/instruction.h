@@ -31,12 +31,27 @@ struct instruction {
                            // memory accesses: the memidx
     uint32_t index2;       // the second one
     valtype type;          // ref.null's reference type, block result, select's only type
-    uint32_t count;        // label tables: labels without the default; select: types
+    uint32_t count;        // label tables: labels without the default; select: types; try_table:
+                           // clauses
     uint64_t bits;         // constants: the value's bits, i32 zero-extended, i64 as it is;
                            // memory accesses: the offset
-    const uint8_t *table;  // label tables: first label, LEB128; count + 1 of them stand there
+    const uint8_t *table;  // label tables: first label, LEB128; count + 1 of them stand there;
+                           // try_table: first clause, for catch_read
     const uint8_t *vector; // v128.const: its bytes; i8x16.shuffle: 16 lane indices
     uint64_t offset;       // of the opcode's first byte in the module
+};
+
+// A clause of try_table (grammar Bcatch).
+enum catch_kind {
+    CATCH_TAG,
+    CATCH_TAG_REFERENCE,
+    CATCH_ANY,
+    CATCH_ANY_REFERENCE,
+};
+struct catch_clause {
+    uint8_t kind;    // enum catch_kind
+    uint32_t tagidx; // of the first two kinds
+    uint32_t label;
 };
 
 // Names for concrete heap types while reading: which canonical type a typeidx stands for. And which
@@ -52,6 +67,9 @@ struct type_names {
 // features are recognised and refused before their immediates are read.
 MUST_CHECK bool instruction_read(struct reader *reader, const struct type_names *names,
                                  struct instruction *instruction);
+
+// Reads one clause of try_table.
+void catch_read(struct reader *reader, struct catch_clause *clause);
 
 // Reads a value type or reference type (binary format: "Value Types"), or a storage type, which may
 // be packed. VALTYPE_BOTTOM after an error; a type index without a type is UNKNOWN_TYPE.

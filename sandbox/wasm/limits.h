@@ -40,6 +40,7 @@
 #define LIMIT_FUNCTION_CODE_BYTES (1024u * 1024 * 1024) /* of translated code */
 
 /* At run time */
-#define LIMIT_TABLE_ELEMENTS   10000000u /* elements of a table */
-#define LIMIT_NESTED_RUNS      64u       /* calls from a host function back into a guest */
-#define LIMIT_IMPORTABLE_NAMES 4194304u  /* names that modules of one engine can import from */
+#define LIMIT_TABLE_ELEMENTS   10000000u            /* elements of a table */
+#define LIMIT_EXCEPTION_BYTES  (256u * 1024 * 1024) /* of objects of exceptions */
+#define LIMIT_NESTED_RUNS      64u      /* calls from a host function back into a guest */
+#define LIMIT_IMPORTABLE_NAMES 4194304u /* names that modules of one engine can import from */

@@ -124,6 +124,8 @@ struct code {
     uint32_t origins_size;
     uint32_t references; /* first reference map in the module's table, see code.h */
     uint32_t reference_count;
+    uint32_t regions; /* first region in the module's table, see code.h */
+    uint32_t region_count;
 };
 
 /*
@@ -136,6 +138,34 @@ struct reference_map {
     uint32_t first_slot; /* of the frame, that bit 0 stands for */
     uint32_t slot_count;
     uint32_t bits; /* first byte in the module's reference_bits */
+};
+
+#define REGION_NONE UINT32_MAX
+#define CLAUSE_NONE UINT32_MAX
+
+/*
+ * The cells of the body of a try block, [start, end) from the first cell behind the prologue.
+ * Regions are numbered through the module, in the order in which they begin.
+ */
+struct exception_region {
+    uint32_t start;
+    uint32_t end;
+    uint32_t parent;  /* the region around it, or REGION_NONE */
+    uint32_t next;    /* the region that is asked next: its parent, unless it delegates */
+    uint32_t clauses; /* the first of its clauses, or CLAUSE_NONE */
+};
+
+#define CLAUSE_ANY_TAG UINT32_MAX
+
+/* Where an exception that is thrown in a region lands. */
+struct exception_clause {
+    uint32_t tagidx;         /* or CLAUSE_ANY_TAG */
+    uint32_t landing;        /* offset of the cell, from the first one behind the prologue */
+    uint32_t next;           /* clause of the same region, or CLAUSE_NONE */
+    uint16_t slot;           /* of the frame, where the payload goes */
+    uint16_t reference_slot; /* where the reference goes; 0 for nowhere, a parameter is never it */
+    uint32_t references;     /* map of what is live there, in landing_references, plus 1; 0: none */
+    bool wants_object;       /* the reference is used: else the slot becomes null */
 };
 
 struct function_declaration {
@@ -250,4 +280,7 @@ struct module {
     struct arena origins;
     struct arena references; /* array of struct reference_map */
     struct arena reference_bits;
+    struct arena regions;            /* array of struct exception_region */
+    struct arena clauses;            /* array of struct exception_clause */
+    struct arena landing_references; /* array of struct reference_map, in no order */
 };

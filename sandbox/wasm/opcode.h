@@ -24,7 +24,8 @@ enum feature {
 #define FEATURES_PRESENT      /* always on */                                                      \
     (FEATURE_BIT(FEATURE_CORE) | FEATURE_BIT(FEATURE_VECTOR) |                                     \
      FEATURE_BIT(FEATURE_RELAXED_VECTOR) | FEATURE_BIT(FEATURE_TYPED_REFERENCE) |                  \
-     FEATURE_BIT(FEATURE_TAIL_CALL))
+     FEATURE_BIT(FEATURE_TAIL_CALL) | FEATURE_BIT(FEATURE_EXCEPTION) |                             \
+     FEATURE_BIT(FEATURE_LEGACY_EXCEPTION))
 #define FEATURES_PROPOSED /* off by default */                                                     \
     (FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES) | FEATURE_BIT(FEATURE_WIDE_ARITHMETIC) |               \
      FEATURE_BIT(FEATURE_THREADS))

@@ -10,6 +10,11 @@
 
 static const struct fixed_cell halt_cell = {run_halt, 0};
 
+bool run_ends_at(uint64_t return_pc)
+{
+    return return_pc == (uint64_t)(uintptr_t)&halt_cell;
+}
+
 HANDLER(run_halt)
 {
     ENTER;

@@ -11,6 +11,28 @@
 
 #include "sandbox/wasm/instance.h"
 
+// A frame, for whoever walks them: `pc` is the cell that comes next there, behind the call or the
+// throw that is under way.
+struct frame {
+    const uint8_t *pc;
+    uint64_t *fp;
+    struct instance *instance;
+};
+
+// Goes on to the caller within the run; false if there is none. The second form is for a frame of
+// which nothing is known but its header's content.
+bool frame_caller(struct frame *frame, const struct code *code);
+bool frame_return(struct frame *frame, uint64_t return_pc, uint64_t caller);
+
+// Does a frame with this return pc end its run?
+bool run_ends_at(uint64_t return_pc);
+
+// Frees the exceptions that nothing refers to any more: neither a frame, from `frame` outwards,
+// where what `landing` names is live in the first one, nor those of the runs around, nor anything
+// else, nor the `count` values of `values`. In run_collect.c.
+void run_collect(struct store *store, const struct frame *frame,
+                 const struct exception_clause *landing, const union slot *values, uint32_t count);
+
 // A run under way, on the native stack.
 struct run {
     sigjmp_buf landing; // where faults and interruptions end it
@@ -19,6 +41,12 @@ struct run {
     struct run *enclosing;     // in the same thread, perhaps of another store
     struct store *outer_store; // trap_store, to be restored
     union slot *stack_top;     // to be restored
+
+    // While a host function is called: to where it returns, and its arguments, which it may hold
+    // on to.
+    struct frame caller;
+    const union slot *arguments;
+    uint64_t argument_count;
 };
 
 // Around whatever the embedder asks of a store that may run code: from here on, interruptions are

@@ -39,11 +39,45 @@ SLOW_HANDLER(slow_return_across)
     SLOW_NEXT(0);
 }
 
+bool frame_return(struct frame *frame, uint64_t return_pc, uint64_t caller)
+{
+    if (return_pc == (uint64_t)&return_across_cell) {
+        const uint64_t *across = (const uint64_t *)caller;
+
+        return_pc = across[ACROSS_RETURN_PC];
+        caller = across[ACROSS_FP];
+        frame->instance = (struct instance *)across[ACROSS_INSTANCE];
+    }
+    frame->pc = (const uint8_t *)return_pc;
+    frame->fp = (uint64_t *)caller;
+    return !run_ends_at(return_pc);
+}
+
+bool frame_caller(struct frame *frame, const struct code *code)
+{
+    const uint64_t *header = frame->fp + code->header;
+
+    return frame_return(frame, header[0], header[1]);
+}
+
 static bool frame_fits(const struct store *store, const uint64_t *frame, uint64_t slots)
 {
     const uint64_t *end = &stack_end(store)->u64;
 
     return frame <= end && slots <= (uint64_t)(end - frame);
+}
+
+// Calls a host function, remembering where it returns to for whoever walks frames meanwhile.
+static enum trap_code call_host(struct store *store, const struct function *callee, uint64_t *frame,
+                                uint64_t slots, struct frame caller)
+{
+    struct run *run = store->run;
+
+    run->caller = caller;
+    run->arguments = (const union slot *)(const void *)frame;
+    run->argument_count = deftype_parameter_slots(type_at(&store->types, callee->type));
+    return run_host_function(store, callee, (union slot *)(void *)frame,
+                             (union slot *)(void *)(frame + slots));
 }
 
 // How many slots a host function reads and writes. The accumulators are filled from the first two,
@@ -66,8 +100,7 @@ SLOW_HANDLER(slow_call_host)
 
     if (!frame_fits(store, frame, slots + 2))
         TRAP(pc, CALL_STACK_EXHAUSTED);
-    enum trap_code code = run_host_function(store, callee, (union slot *)(void *)frame,
-                                            (union slot *)(void *)(frame + slots));
+    enum trap_code code = call_host(store, callee, frame, slots, (struct frame){pc + 24, fp, in});
     if (code != TRAP_NONE) {
         r0 = code;
         SLOW(pc, trap);
@@ -163,8 +196,9 @@ SLOW_HANDLER(slow_return_call_host)
     if (!frame_fits(in->store, fp, slots + 2))
         TRAP(pc, CALL_STACK_EXHAUSTED);
     memmove(fp, arguments, FIELD_C(0) * sizeof *fp);
-    enum trap_code code = run_host_function(in->store, callee, (union slot *)(void *)fp,
-                                            (union slot *)(void *)(fp + slots));
+    enum trap_code code =
+        call_host(in->store, callee, fp, slots,
+                  (struct frame){(const uint8_t *)return_pc, (uint64_t *)caller, in});
     if (code != TRAP_NONE) {
         r0 = code;
         SLOW(pc, trap);

@@ -27,6 +27,10 @@ HANDLER_PROTOTYPE(slow_return_call_indirect);
 HANDLER_PROTOTYPE(slow_return_across);
 HANDLER_PROTOTYPE(slow_ref_func);
 
+// run_exception.c
+HANDLER_PROTOTYPE(slow_throw);
+HANDLER_PROTOTYPE(slow_throw_ref);
+
 // run_memory.c
 HANDLER_PROTOTYPE(slow_memory_grow);
 HANDLER_PROTOTYPE(slow_memory_fill);

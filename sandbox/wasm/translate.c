@@ -172,6 +172,18 @@ void flush_locals(struct compiler *c)
     c->flushed = height;
 }
 
+void move_to_label(struct compiler *c, uint32_t height, uint32_t count, bool consume)
+{
+    if (!reserve_cells(c, count * 24ull))
+        return;
+    charge_moves(c, count);
+    uint32_t slot = home_slot(c, height);
+    for (struct operand *operand = c->top - count; operand < c->top; operand++) {
+        move_to_slot(c, operand, slot, consume);
+        slot += valtype_slots(operand->type);
+    }
+}
+
 void result_to(struct compiler *c, struct cell *cell, valtype type, uint32_t height)
 {
     uint32_t slot = home_slot(c, height);
@@ -349,7 +361,9 @@ static uint32_t reference_slot(const struct compiler *c, uint32_t index)
     return home_slot(c, c->reference_heights[index]) - c->operand_base;
 }
 
-void record_references(struct compiler *c, uint32_t height)
+// The map of the operands below `height` that are references, in an arena of maps; false if none
+// is, or after an error.
+static bool record_map(struct compiler *c, struct arena *maps, uint32_t height)
 {
     struct module *module = c->module;
     uint32_t count = c->reference_count;
@@ -357,16 +371,13 @@ void record_references(struct compiler *c, uint32_t height)
     while (count > 0 && c->reference_heights[count - 1] >= height)
         count--;
     if (count == 0)
-        return;
+        return false;
     uint32_t slot_count = reference_slot(c, count - 1) + 1;
     size_t start = arena_mark(&module->reference_bits);
     uint8_t *bits = arena_alloc(&module->reference_bits, (slot_count + 7) / 8, 1);
-    struct reference_map *map =
-        arena_alloc(&module->references, sizeof *map, _Alignof(struct reference_map));
-    if (!bits || !map || start > UINT32_MAX - slot_count) {
-        compile_fail(c, ERROR_LIMIT_CODE, "too many reference maps");
-        return;
-    }
+    struct reference_map *map = arena_alloc(maps, sizeof *map, _Alignof(struct reference_map));
+    if (!bits || !map || start > UINT32_MAX - slot_count)
+        return compile_fail(c, ERROR_LIMIT_CODE, "too many reference maps");
     for (uint32_t i = 0; i < count; i++) {
         // A height may meanwhile have been given another type; places say what is in the home.
         const struct operand *operand = c->operands + c->reference_heights[i];
@@ -375,5 +386,19 @@ void record_references(struct compiler *c, uint32_t height)
     }
     *map = (struct reference_map){code_offset(c) - PROLOGUE_BYTES, c->operand_base, slot_count,
                                   (uint32_t)start};
-    c->code->reference_count++;
+    return true;
+}
+
+void record_references(struct compiler *c, uint32_t height)
+{
+    if (record_map(c, &c->module->references, height))
+        c->code->reference_count++;
+}
+
+uint32_t record_landing(struct compiler *c, uint32_t height)
+{
+    struct arena *maps = &c->module->landing_references;
+
+    return record_map(c, maps, height) ? (uint32_t)(arena_mark(maps) / sizeof(struct reference_map))
+                                       : 0;
 }

@@ -58,11 +58,13 @@ struct tracker {
 
 // A frame of the control stack (specification: "control frames").
 struct control {
-    uint16_t opcode;  // block, loop, if, else; OPCODE_INVALID for the function itself
+    uint16_t opcode;  // block, loop, if, else, try_table, try, catch, catch_all; OPCODE_INVALID for
+                      // the function itself
     bool unreachable; // the operand stack is polymorphic
     bool dead;        // begun in dead code: emits nothing
     bool targeted;    // some branch goes to its end
     uint32_t height;  // operand stack below its parameters
+    uint32_t label_height; // below the label's operands: less in a catch, which hides one
     uint32_t parameter_count;
     uint32_t result_count;
     const valtype *parameters;
@@ -71,6 +73,10 @@ struct control {
     uint32_t start;              // loop: offset of its first cell in the function
     uint32_t fixups;             // offset of the last displacement field to patch, 0 for none
     uint32_t else_fixup;         // if: the displacement that goes to the else branch
+    uint32_t region;             // innermost one for what is directly inside, or REGION_NONE
+    uint32_t own_region;         // try_table, try: the one of its body; REGION_NONE in dead code
+    uint32_t clause;             // catch, catch_all: its own; else the last one, or CLAUSE_NONE
+    uint32_t landings;           // last clause that lands at its end, linked by `landing`
     uint32_t initialised_height; // of the log of locals set inside
     uint32_t stub;               // br_table: where the moves to this label were put
     uint32_t stub_table;         // and for which br_table
@@ -343,6 +349,9 @@ void move_to_slot(struct compiler *c, struct operand *operand, uint32_t slot, bo
 // All operands that are locals go to their homes.
 void flush_locals(struct compiler *c);
 
+// Moves the topmost `count` operands to the homes of a label whose operands begin at `height`.
+void move_to_label(struct compiler *c, uint32_t height, uint32_t count, bool consume);
+
 // The result of the last cell is in the home of height `height` and in its accumulator.
 void result_to(struct compiler *c, struct cell *cell, valtype type, uint32_t height);
 
@@ -368,6 +377,8 @@ uint32_t emit_null_test(struct compiler *c, struct operand *reference, bool if_n
 
 // Records where the live references are at the call whose cells end here (see code.h).
 void record_references(struct compiler *c, uint32_t height);
+// The same of a place where exceptions land; the map's number, plus 1, or 0 for an empty one.
+uint32_t record_landing(struct compiler *c, uint32_t height);
 
 // --- compile_*.c: a function for each opcode, or group of them, which the table leaves to us. Each
 // checks types and, in live code, emits. False after an error. ---
@@ -380,6 +391,16 @@ compile_function compile_wide;    // integers of 128 bits
 compile_function compile_vector, compile_vector_constant; // all that vector.def has in families
 
 bool control_push(struct compiler *c, uint16_t opcode);
+// What a frame in live code needs before control_push: operands below it are no locals any longer,
+// and its parameters go to their homes.
+bool control_enter(struct compiler *c);
+// The current frame's results, which are checked, go to where its end expects them.
+void control_leave(struct compiler *c);
+// Locals that were set since the frame began count as unset again.
+void control_forget_initialised(struct compiler *c, const struct control *control);
+bool control_check_results(struct compiler *c);
+// A branch to the label's end or start.
+void control_branch(struct compiler *c, struct control *target);
 // Are the topmost `count` operands where a branch to the label wants them?
 bool control_in_homes(const struct compiler *c, const struct control *target, uint32_t count);
 // A branch to the label that is taken unless that at `field` was: around the moves of the topmost
@@ -401,5 +422,12 @@ compile_function compile_constant, compile_local_get, compile_local_set, compile
 
 compile_function compile_atomic; // accesses, waiting and notifying
 compile_function compile_ref_as_non_null, compile_br_on_null, compile_br_on_non_null;
+
+compile_function compile_try_table, compile_throw, compile_throw_ref, compile_try, compile_catch,
+    compile_delegate, compile_rethrow;
+// At the end of a frame: its region ends here.
+void exception_end_region(struct compiler *c, const struct control *control);
+// Clauses that land at the frame's end land at the next cell.
+void exception_patch_landings(struct compiler *c, const struct control *control);
 
 compile_function compile_memory, compile_table, compile_data_drop, compile_elem_drop;

@@ -23,7 +23,7 @@ LAYERS = [
     ("front", ["data"], [f"sandbox/wasm/{name}" for name in (
         "decode*", "validate*", "translate*", "compile*")]),
     ("state", ["front"], [f"sandbox/wasm/{name}" for name in (
-        "trap*", "memory", "table", "instance", "code")]),
+        "exception", "trap*", "memory", "table", "instance", "code")]),
     ("run", ["state"], [f"sandbox/wasm/{name}" for name in (
         "run*", "handler*", "slow", "numeric*", "vector*", "link")]),
     ("engine", ["run"], ["sandbox/wasm/instantiate", "sandbox/wasm/engine"]),

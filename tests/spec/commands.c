@@ -171,13 +171,19 @@ static void run_assert_exhaustion(struct session *session, const json_t *command
     action_finish(&result);
 }
 
-// The engine has no outcome for an uncaught exception yet.
 static void run_assert_exception(struct session *session, const json_t *command,
                                  struct handle *made, struct finding *finding)
 {
+    struct action_result result;
+
     (void)made;
-    if (session_instance(session, json_object_get(command, "action"), "module", finding) != NULL)
-        finding_needs(finding, FEATURE_EXCEPTION);
+    if (action_run(session, command, &result, finding)) {
+        if (result.outcome != OUTCOME_TRAP)
+            finding_fail(finding, "returned, expected an exception");
+        else if (result.trap.code != TRAP_UNCAUGHT_EXCEPTION)
+            fail_trapped(&result, finding);
+    }
+    action_finish(&result);
 }
 
 /* Modules that must be refused. */

@@ -32,8 +32,8 @@ static const struct kind {
     {"structref", VALTYPE_REF_NULL(HEAPTYPE_STRUCT), FEATURE_GC},
     {"arrayref", VALTYPE_REF_NULL(HEAPTYPE_ARRAY), FEATURE_GC},
     {"nullref", VALTYPE_REF_NULL(HEAPTYPE_NONE), FEATURE_GC},
-    {"exnref", VALTYPE_REF_NULL(HEAPTYPE_EXN), FEATURE_EXCEPTION},
-    {"nullexnref", VALTYPE_REF_NULL(HEAPTYPE_NOEXN), FEATURE_EXCEPTION},
+    {"exnref", VALTYPE_REF_NULL(HEAPTYPE_EXN), FEATURE_CORE},
+    {"nullexnref", VALTYPE_REF_NULL(HEAPTYPE_NOEXN), FEATURE_CORE},
 };
 
 static const struct kind *find_kind(const char *name)

@@ -50,7 +50,6 @@ def module(functions, imports=(), start=None, extra=b"", exports=()):
 
 
 GLOBAL = section(6, b"\1\x7f\0\x41\7\x0b")  # one constant global, an i32 of 7
-TAG = section(13, b"\1\0\0")
 
 MODULES = {
     "full": module([
@@ -67,7 +66,7 @@ MODULES = {
     "importing": module([("call", [], [], b"\x10\0")], imports=[("M", "a\0b\u00e9")]),
     "unlinkable": module([("call", [], [], b"\x10\0")], imports=[("nowhere", "f")]),
     "trapping": module([("f", [], [], b"\0")], start=0),
-    "throwing": module([("f", [], [], b"")], extra=TAG),  # needs exceptions
+    "later": module([("f", [], [], b"\x41\0\xfb\x1c\x1a")]),  # ref.i31: needs gc types
     "dependent": module([("call", [], [], b"\x10\0")], imports=[("T", "f")]),
 }
 

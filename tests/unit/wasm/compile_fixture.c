@@ -229,6 +229,8 @@ static const struct {
     {"br_table.r", "T"},
     {"br", "@"},
     {"unreachable", ""},
+    {"throw_ref", "a"},
+    {"throw", "ga"},
     {"fuel", "g"},
     {"call_indirect.s", "bgwa"},
     {"call_indirect.r", "gwa"},

@@ -19,6 +19,7 @@ enum {
     SECTION_CODE,
     SECTION_DATA,
     SECTION_DATA_COUNT,
+    SECTION_TAG,
     SECTION_COUNT,
     KINDS = EXTERNAL_TAG + 1,
     SIGNATURES_KEPT = 64
@@ -120,6 +121,8 @@ static uint8_t type_of_letter(char letter)
         return V128;
     case 'r':
         return FUNCREF;
+    case 'x':
+        return EXNREF;
     default:
         assert(letter == 'e');
         return EXTERNREF;
@@ -261,6 +264,26 @@ uint32_t build_memory(uint32_t pages, uint32_t maximum)
 {
     put_limits(add_to(SECTION_MEMORY), pages, maximum);
     return count_kind(EXTERNAL_MEMORY);
+}
+
+uint32_t build_import_tag(const char *module, const char *name, const char *signature)
+{
+    uint32_t type = build_type(signature);
+    struct bytes *section = add_import(module, name, EXTERNAL_TAG);
+
+    put(section, 0);
+    put_u32(section, type);
+    return count_kind(EXTERNAL_TAG);
+}
+
+uint32_t build_tag(const char *signature)
+{
+    uint32_t type = build_type(signature);
+    struct bytes *section = add_to(SECTION_TAG);
+
+    put(section, 0);
+    put_u32(section, type);
+    return count_kind(EXTERNAL_TAG);
 }
 
 uint32_t build_table(uint8_t type, uint32_t size, uint32_t maximum)
@@ -408,10 +431,10 @@ static void put_section(struct bytes *module, uint8_t id)
 uint8_t *build_end(size_t *size)
 {
     static const uint8_t preamble[] = {'\0', 'a', 's', 'm', 1, 0, 0, 0};
-    static const uint8_t order[] = {SECTION_TYPE,       SECTION_IMPORT, SECTION_FUNCTION,
-                                    SECTION_TABLE,      SECTION_MEMORY, SECTION_GLOBAL,
-                                    SECTION_EXPORT,     SECTION_START,  SECTION_ELEMENT,
-                                    SECTION_DATA_COUNT, SECTION_CODE,   SECTION_DATA};
+    static const uint8_t order[] = {
+        SECTION_TYPE,       SECTION_IMPORT, SECTION_FUNCTION, SECTION_TABLE, SECTION_MEMORY,
+        SECTION_TAG,        SECTION_GLOBAL, SECTION_EXPORT,   SECTION_START, SECTION_ELEMENT,
+        SECTION_DATA_COUNT, SECTION_CODE,   SECTION_DATA};
     struct bytes module = {0};
     uint8_t *exact;
 

@@ -7,7 +7,7 @@
 //   uint32_t next = build_function("i:i", "", CODE(LOCAL_GET, 0, I32_CONST, 1, I32_ADD));
 //   build_export("next", EXTERNAL_FUNCTION, next);
 // Signatures are letters, parameters before the colon: i = i32, I = i64, f = f32, F = f64,
-// v = v128, r = funcref, e = externref.
+// v = v128, r = funcref, e = externref, x = exnref.
 #pragma once
 
 #include <stddef.h>
@@ -30,6 +30,7 @@ enum {
     VECTOR_PREFIX = 0xfd,
     FUNCREF = 0x70,
     EXTERNREF = 0x6f,
+    EXNREF = 0x69,
     EMPTY = 0x40 // block type
 };
 
@@ -76,6 +77,7 @@ uint32_t build_import_function(const char *module, const char *name, const char 
 uint32_t build_import_global(const char *module, const char *name, uint8_t type, bool is_mutable);
 uint32_t build_import_memory(const char *module, const char *name, uint32_t pages);
 uint32_t build_import_table(const char *module, const char *name, uint8_t type, uint32_t size);
+uint32_t build_import_tag(const char *module, const char *name, const char *signature);
 
 // A function with locals of the types that the letters name; the final END is added.
 uint32_t build_function(const char *signature, const char *locals, const uint8_t *code,
@@ -85,6 +87,7 @@ uint32_t build_function_raw(uint32_t type, const uint8_t *body, size_t length);
 
 #define NO_MAXIMUM UINT32_MAX
 uint32_t build_memory(uint32_t pages, uint32_t maximum);
+uint32_t build_tag(const char *signature);
 uint32_t build_table(uint8_t type, uint32_t size, uint32_t maximum);
 // Of any type; of a memory's or table's limits, `maximum` counts where they have one.
 uint32_t build_memory_of(const struct memorytype *type);

@@ -95,6 +95,8 @@ static valtype letter_type(char letter)
         return VALTYPE_V128;
     case 'r':
         return VALTYPE_FUNCREF;
+    case 'x':
+        return VALTYPE_REF_NULL(HEAPTYPE_EXN);
     default:
         return VALTYPE_EXTERNREF;
     }

@@ -64,7 +64,6 @@ static void malformed_element_segments_are_refused(void **state)
     refuse(ERROR_MALFORMED_ELEMENT_KIND, 12, MODULE(9, 4, 1, 3, 0x70, 0));
     refuse(ERROR_MALFORMED_REFERENCE_TYPE, 12, MODULE(9, 4, 1, 5, 0x7F, 0));
     refuse(ERROR_LENGTH_OUT_OF_BOUNDS, 13, MODULE(9, 5, 1, 1, 0, 2, 0));
-    lack(FEATURE_EXCEPTION, 12, MODULE(9, 4, 1, 5, 0x69, 0));
 }
 
 // --- Data segments ---

@@ -49,12 +49,6 @@ static void malformed_types_are_refused(void **state)
     refuse(ERROR_LENGTH_OUT_OF_BOUNDS, 10, MODULE(1, 4, 4, 0x60, 0, 0));
 }
 
-static void types_of_later_features_are_unsupported(void **state)
-{
-    (void)state;
-    lack(FEATURE_EXCEPTION, 14, MODULE(1, 5, 1, 0x60, 0, 1, 0x69));
-}
-
 // A module with one type of `count` parameters.
 static size_t wide_type(uint8_t *bytes, uint32_t count)
 {
@@ -295,14 +289,17 @@ static void tables_may_have_an_initial_value(void **state)
     refuse(ERROR_UNEXPECTED_END_OF_SECTION, 18, MODULE(4, 8, 1, 0x40, 0, 0x70, 0, 1, 0xD0, 0x70));
 }
 
-static void tags_are_unsupported_once_well_formed(void **state)
+static void tags_have_a_type_without_results(void **state)
 {
     (void)state;
     accept(MODULE(13, 1, 0));
-    lack(FEATURE_EXCEPTION, 16, MODULE(TYPE_SECTION, 13, 3, 1, 0, 0));
+    accept(MODULE(TYPE_SECTION, 2, 8, 1, 1, 'm', 1, 't', 4, 0, 0, 13, 5, 2, 0, 0, 0, 0));
+    assert_int_equal(module.tag_count, 3);
+    assert_int_equal(module.imported_tag_count, 1);
+    assert_int_equal(module.tags[2].type, module.types[0]);
+    refuse(ERROR_NON_EMPTY_TAG_RESULT, 18, MODULE(1, 5, 1, 0x60, 0, 1, 0x7F, 13, 3, 1, 0, 0));
     refuse(ERROR_MALFORMED_TAG_ATTRIBUTE, 17, MODULE(TYPE_SECTION, 13, 3, 1, 1, 0));
     refuse(ERROR_UNKNOWN_TYPE, 18, MODULE(TYPE_SECTION, 13, 3, 1, 0, 1));
-    lack(FEATURE_EXCEPTION, 20, MODULE(TYPE_SECTION, 2, 6, 1, 0, 0, 4, 0, 0));
     refuse(ERROR_MALFORMED_TAG_ATTRIBUTE, 20, MODULE(TYPE_SECTION, 2, 6, 1, 0, 0, 4, 1, 0));
 }
 
@@ -327,7 +324,6 @@ int main(void)
         TEST(function_types_become_canonical_numbers),
         TEST(modules_share_canonical_numbers),
         TEST(malformed_types_are_refused),
-        TEST(types_of_later_features_are_unsupported),
         TEST(parameters_beyond_the_limit_are_a_limit_error),
         TEST(a_full_type_store_is_a_limit_error_with_a_place),
         TEST(imports_come_first_in_their_index_spaces),
@@ -341,7 +337,7 @@ int main(void)
         TEST(more_than_a_hundred_memories_are_a_limit_error),
         TEST(several_tables_are_fine),
         TEST(tables_may_have_an_initial_value),
-        TEST(tags_are_unsupported_once_well_formed),
+        TEST(tags_have_a_type_without_results),
         TEST(globals_have_a_type_and_an_expression),
     };
 

@@ -235,6 +235,33 @@ static void fields_without_a_meaning_are_zero(void **state)
     assert_null(instruction.table);
 }
 
+static void clauses_of_a_try_block_are_located(void **state)
+{
+    struct catch_clause clause;
+
+    (void)state;
+    read_all(BYTES(0x1F, 0x7F, 4, 0, 0x80, 1, 2, 1, 3, 4, 2, 5, 3, 6));
+    assert_int_equal(instruction.block, BLOCK_RESULT);
+    assert_int_equal(instruction.type, VALTYPE_I32);
+    assert_int_equal(instruction.count, 4);
+    reader_init(&reader, instruction.table, 11, BASE, &error);
+    catch_read(&reader, &clause);
+    assert_int_equal(clause.kind, CATCH_TAG);
+    assert_int_equal(clause.tagidx, 128);
+    assert_int_equal(clause.label, 2);
+    catch_read(&reader, &clause);
+    assert_int_equal(clause.kind, CATCH_TAG_REFERENCE);
+    assert_int_equal(clause.tagidx, 3);
+    catch_read(&reader, &clause);
+    assert_int_equal(clause.kind, CATCH_ANY);
+    assert_int_equal(clause.label, 5);
+    catch_read(&reader, &clause);
+    assert_int_equal(clause.kind, CATCH_ANY_REFERENCE);
+    assert_int_equal(clause.label, 6);
+    refuse(ERROR_MALFORMED_CATCH_CLAUSE, 3, BYTES(0x1F, 0x40, 1, 4, 0));
+    refuse(ERROR_LENGTH_OUT_OF_BOUNDS, 2, BYTES(0x1F, 0x40, 2, 2, 0));
+}
+
 static void one_index_is_read(void **state)
 {
     static const uint8_t opcodes[] = {0x0C, 0x0D, 0x10, 0x20, 0x21, 0x22, 0x23,
@@ -402,8 +429,6 @@ static void block_types_that_are_neither_are_malformed(void **state)
     refuse(ERROR_MALFORMED_VALUE_TYPE, 1, BYTES(0x02, 0x60));
     refuse(ERROR_INTEGER_REPRESENTATION_TOO_LONG, 1, BYTES(0x02, 0xFF, 0x7F)); // i32, too long
     refuse(ERROR_INTEGER_REPRESENTATION_TOO_LONG, 1, BYTES(0x02, 0xC0, 0x7F)); // empty, too long
-    refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0x02, 0x69));
-    assert_lacks(FEATURE_EXCEPTION, "exnref");
 }
 
 // --- Types ---
@@ -419,7 +444,7 @@ static const struct type_row {
     {0x7D, VALTYPE_F32, FEATURE_CORE, ""},
     {0x7C, VALTYPE_F64, FEATURE_CORE, ""},
     {0x7B, VALTYPE_V128, FEATURE_VECTOR, ""},
-    {0x74, VALTYPE_BOTTOM, FEATURE_EXCEPTION, "nullexnref"},
+    {0x74, VALTYPE_REF_NULL(HEAPTYPE_NOEXN), FEATURE_CORE, ""},
     {0x73, VALTYPE_REF_NULL(HEAPTYPE_NOFUNC), FEATURE_CORE, ""},
     {0x72, VALTYPE_REF_NULL(HEAPTYPE_NOEXTERN), FEATURE_CORE, ""},
     {0x71, VALTYPE_REF_NULL(HEAPTYPE_NONE), FEATURE_CORE, ""},
@@ -430,7 +455,7 @@ static const struct type_row {
     {0x6C, VALTYPE_REF_NULL(HEAPTYPE_I31), FEATURE_CORE, ""},
     {0x6B, VALTYPE_REF_NULL(HEAPTYPE_STRUCT), FEATURE_CORE, ""},
     {0x6A, VALTYPE_REF_NULL(HEAPTYPE_ARRAY), FEATURE_CORE, ""},
-    {0x69, VALTYPE_BOTTOM, FEATURE_EXCEPTION, "exnref"},
+    {0x69, VALTYPE_REF_NULL(HEAPTYPE_EXN), FEATURE_CORE, ""},
 };
 
 static const struct type_row *row_of(unsigned byte)
@@ -512,7 +537,7 @@ static void packed_types_are_storage_types_only(void **state)
     assert_refused(ERROR_MALFORMED_STORAGE_TYPE, 0);
 }
 
-static void malformed_reference_types_are_told_from_unsupported_ones(void **state)
+static void reference_types_need_a_heap_type(void **state)
 {
     (void)state;
     open_bytes(BYTES(0x63, 0x7F));
@@ -524,10 +549,6 @@ static void malformed_reference_types_are_told_from_unsupported_ones(void **stat
     open_bytes(BYTES(0x64, 0x80));
     assert_int_equal(valtype_read(&reader, &no_names), VALTYPE_BOTTOM);
     assert_refused(ERROR_UNEXPECTED_END, 2);
-    open_bytes(BYTES(0x64, 0x69));
-    assert_int_equal(valtype_read(&reader, &no_names), VALTYPE_BOTTOM);
-    assert_refused(ERROR_UNSUPPORTED_FEATURE, 1);
-    assert_lacks(FEATURE_EXCEPTION, "exnref");
 }
 
 static void ref_null_takes_a_heap_type(void **state)
@@ -539,8 +560,8 @@ static void ref_null_takes_a_heap_type(void **state)
     assert_int_equal(instruction.type, VALTYPE_EXTERNREF);
     read_all(BYTES(0xD0, 0x6E));
     assert_int_equal(instruction.type, VALTYPE_REF_NULL(HEAPTYPE_ANY));
-    refuse(ERROR_UNSUPPORTED_FEATURE, 1, BYTES(0xD0, 0x69));
-    assert_lacks(FEATURE_EXCEPTION, "exnref");
+    read_all(BYTES(0xD0, 0x69));
+    assert_int_equal(instruction.type, VALTYPE_REF_NULL(HEAPTYPE_EXN));
     refuse(ERROR_UNKNOWN_TYPE, 1, BYTES(0xD0, 0x80, 0x01));
     refuse(ERROR_MALFORMED_HEAP_TYPE, 1, BYTES(0xD0, 0x7F));
     refuse(ERROR_MALFORMED_HEAP_TYPE, 1, BYTES(0xD0, 0x63, 0x70));
@@ -565,6 +586,10 @@ static void every_instruction_cut_off_is_an_end(void **state)
         {{0x43, 1, 2, 3, 4}, 5},
         {{0x44, 1, 2, 3, 4, 5, 6, 7, 8}, 9},
         {{0xD0, 0x70}, 2},
+        {{0x06, 0x40}, 2},
+        {{0x07, 0x81, 0x01}, 3},
+        {{0x08, 0x81, 0x01}, 3},
+        {{0x14, 0x81, 0x01}, 3},
         {{0xFC, 0x8A, 0x00, 0x01, 0x02}, 5},
         {{0xFD, 0x15, 0x0F}, 3},
         {{0xFD, 0x54, 0x00, 0x04, 0x0F}, 5},
@@ -611,6 +636,7 @@ int main(void)
         TEST(numbers_after_a_prefix_may_be_longer_than_needed),
         TEST(a_prefix_alone_is_an_end),
         TEST(fields_without_a_meaning_are_zero),
+        TEST(clauses_of_a_try_block_are_located),
         TEST(one_index_is_read),
         TEST(two_indices_come_in_binary_order),
         TEST(constants_keep_their_bits),
@@ -628,7 +654,7 @@ int main(void)
         TEST(reference_types_are_no_number_types),
         TEST(reference_types_name_types_of_the_module),
         TEST(packed_types_are_storage_types_only),
-        TEST(malformed_reference_types_are_told_from_unsupported_ones),
+        TEST(reference_types_need_a_heap_type),
         TEST(ref_null_takes_a_heap_type),
         TEST(every_instruction_cut_off_is_an_end),
         TEST(nothing_is_read_after_a_failure),
