@@ -53,6 +53,18 @@ static void references_in_locals_and_operands_are_kept(void **state)
     assert_int_equal(CALL_GUEST(instantiate_built(), FIRST_OWN), 42);
 }
 
+static void references_in_parameters_are_kept(void **state)
+{
+    (void)state;
+    engine_with_little_memory();
+    build_helpers();
+    build_function("ixe:I", "", CODE(CHURNED, LOCAL_GET, 1, CALL, VALUE));
+    build_function(
+        ":I", "",
+        CODE(I32_CONST, 0, I64_CONST, 42, CALL, MAKE, REF_NULL, EXTERNREF, CALL, FIRST_OWN));
+    assert_int_equal(CALL_GUEST(instantiate_built(), FIRST_OWN + 1), 42);
+}
+
 static void references_of_outer_frames_are_kept(void **state)
 {
     (void)state;
@@ -177,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(millions_of_exceptions_take_constant_memory),
         TEST(references_in_locals_and_operands_are_kept),
+        TEST(references_in_parameters_are_kept),
         TEST(references_of_outer_frames_are_kept),
         TEST(operands_below_a_catch_are_kept),
         TEST(references_in_globals_and_tables_are_kept),
