@@ -340,6 +340,80 @@ static void defined_types_match_along_their_supertypes(void **state)
     assert_false(valtype_matches(&store, REF_TO(sibling), REF_TO(bottom)));
 }
 
+static void depth_is_the_number_of_supertypes(void **state)
+{
+    uint32_t last = TYPE_NONE;
+
+    (void)state;
+    for (uint32_t i = 0; i < 5; i++) {
+        last = enter_one(open_type(COMPOSITE_STRUCT, last));
+        assert_int_equal(type_at(&store, last)->depth, i);
+    }
+}
+
+static void bottom_of_references_is_below_them_all(void **state)
+{
+    (void)state;
+    uint32_t number = enter_one(function_type(NULL, 0, 0));
+    for (uint32_t heaptype = 0; heaptype <= HEAPTYPE_BOTTOM; heaptype++)
+        assert_true(valtype_matches(&store, VALTYPE_REF(HEAPTYPE_BOTTOM), VALTYPE_REF(heaptype)));
+    assert_true(valtype_matches(&store, VALTYPE_REF(HEAPTYPE_BOTTOM), REF_TO(number)));
+    assert_false(valtype_matches(&store, VALTYPE_REF(HEAPTYPE_BOTTOM), VALTYPE_I32));
+    assert_false(valtype_matches(&store, VALTYPE_FUNCREF, VALTYPE_REF_NULL(HEAPTYPE_BOTTOM)));
+}
+
+static bool function_extends(const valtype *sub, const valtype *super)
+{
+    uint32_t below = enter_one(function_type(sub, 1, 1));
+
+    return type_extends(&store, below, enter_one(function_type(super, 1, 1)));
+}
+
+static void functions_extend_others_against_their_parameters(void **state)
+{
+    const valtype null = VALTYPE_REF_NULL(HEAPTYPE_NOFUNC), any = VALTYPE_FUNCREF;
+
+    (void)state;
+    assert_true(function_extends((const valtype[]){any, any}, (const valtype[]){any, any}));
+    assert_true(function_extends((const valtype[]){any, null}, (const valtype[]){null, any}));
+    assert_false(function_extends((const valtype[]){null, any}, (const valtype[]){any, any}));
+    assert_false(function_extends((const valtype[]){any, any}, (const valtype[]){any, null}));
+    assert_false(type_extends(&store, enter_one(function_type(&any, 1, 0)),
+                              enter_one(function_type(&any, 0, 1))));
+}
+
+static bool fields_extend(const valtype *sub, uint32_t sub_count, const valtype *super,
+                          uint32_t super_count)
+{
+    struct deftype below = open_type(COMPOSITE_STRUCT, TYPE_NONE), above = below;
+
+    below.types = sub;
+    below.parameter_count = sub_count;
+    above.types = super;
+    above.parameter_count = super_count;
+    return type_extends(&store, enter_one(below), enter_one(above));
+}
+
+static void structures_extend_others_by_more_and_narrower_fields(void **state)
+{
+    const valtype fixed[] = {VALTYPE_REF_NULL(HEAPTYPE_NOFUNC), VALTYPE_I8};
+    const valtype wide[] = {VALTYPE_FUNCREF};
+    const valtype open[] = {VALTYPE_FUNCREF | FIELD_MUTABLE};
+
+    (void)state;
+    assert_true(fields_extend(fixed, 2, wide, 1));
+    assert_true(fields_extend(open, 1, open, 1));
+    assert_true(fields_extend(wide, 1, wide, 0));
+    assert_false(fields_extend(wide, 0, wide, 1));
+    assert_false(fields_extend(wide, 1, fixed, 1));
+    // What can be written is the same in both.
+    assert_false(fields_extend(fixed, 1, open, 1));
+    assert_false(fields_extend(open, 1, wide, 1));
+    assert_false(fields_extend(wide, 1, open, 1));
+    assert_false(type_extends(&store, enter_one(open_type(COMPOSITE_STRUCT, TYPE_NONE)),
+                              enter_one(open_type(COMPOSITE_ARRAY, TYPE_NONE))));
+}
+
 static void long_chains_of_supertypes_take_no_stack(void **state)
 {
     uint32_t number = enter_one(open_type(COMPOSITE_ARRAY, TYPE_NONE));
@@ -451,6 +525,10 @@ int main(void)
         WITH_STORE(number_types_match_only_themselves),
         WITH_STORE(bottom_matches_everything_and_nothing_else_matches_bottom),
         WITH_STORE(defined_types_match_along_their_supertypes),
+        WITH_STORE(depth_is_the_number_of_supertypes),
+        WITH_STORE(bottom_of_references_is_below_them_all),
+        WITH_STORE(functions_extend_others_against_their_parameters),
+        WITH_STORE(structures_extend_others_by_more_and_narrower_fields),
         WITH_STORE(long_chains_of_supertypes_take_no_stack),
         WITH_STORE(defined_types_stand_between_the_abstract_ones_of_their_kind),
         cmocka_unit_test(types_print_as_the_text_format_has_them),
