@@ -97,7 +97,6 @@ struct store {
     struct arena arena; /* instances and what they own */
     struct type_store types;
     struct memory_budget memory_budget;
-    struct exception_heap exceptions;
     struct memory *memories;    /* all of them, for the fault handler */
     struct table *tables_owned; /* all of them, for store_finish */
     struct instance *instances; /* newest first */
@@ -122,6 +121,8 @@ struct store {
     const uint8_t *trap_pc; /* cell that trapped, NULL where not known */
     const struct instance *trap_instance;
     volatile sig_atomic_t interrupted;
+
+    struct exception_heap exceptions;
 };
 
 /* The guard areas around the slot stack, PROT_NONE. The upper one exceeds the largest frame. */
