@@ -399,6 +399,64 @@ static void dead_calls_have_no_maps(void **state)
     assert_int_equal(module.codes[TESTED_BODY].reference_count, 0);
 }
 
+/* Regions and clauses. */
+
+// Tag 0 is caught by the inner block, tag 1 by the outer one, which begins behind the first call;
+// tag 2 by none of them.
+static struct tag tags[3];
+static struct tag *tag_pointers[] = {&tags[0], &tags[1], &tags[2]};
+static const struct instance thrower = {.module = &module, .tags = tag_pointers};
+
+static void build_nested(void)
+{
+    build_begin();
+    for (uint32_t i = 0; i < 3; i++)
+        build_tag(":");
+    build_function(":", "", NO_CODE);
+    build_function(":", "i",
+                   CODE(CALL, 0, BLOCK, EMPTY, TRY_TABLE, EMPTY, 1, 0, 1, 0, CALL, 0, TRY_TABLE,
+                        EMPTY, 1, 0, 0, 1, CALL, 0, END, CALL, 0, END, END, CALL, 0, LOCAL_GET, 0,
+                        DROP));
+    compile_accept();
+}
+
+// What catches the tag that is thrown by the call with this number: its own, or 9 for nothing.
+static uint32_t caught(uint32_t call, uint32_t tagidx)
+{
+    const struct code *code = &module.codes[1];
+    const uint8_t *first = code->entry + code->prologue;
+    uint64_t steps = 0;
+    const struct exception_clause *clause =
+        code_catch(&thrower, code, first + (size_t)(call + 1) * 24, &tags[tagidx], &steps);
+
+    if (!clause)
+        return 9;
+    assert_ptr_equal(code_landing(code, clause), first + (size_t)4 * 24);
+    return clause->tagidx;
+}
+
+static void region_begins_and_ends_at_its_cells(void **state)
+{
+    (void)state;
+    build_nested();
+    assert_int_equal(module.codes[1].prologue, 16);
+    assert_int_equal(caught(0, 1), 9);
+    assert_int_equal(caught(1, 1), 1);
+    assert_int_equal(caught(3, 1), 1);
+    assert_int_equal(caught(4, 1), 9);
+}
+
+static void inner_region_is_asked_before_the_outer_one(void **state)
+{
+    (void)state;
+    build_nested();
+    assert_int_equal(caught(2, 0), 0);
+    assert_int_equal(caught(2, 1), 1);
+    assert_int_equal(caught(2, 2), 9);
+    assert_int_equal(caught(1, 0), 9);
+    assert_int_equal(caught(3, 0), 9);
+}
+
 static const struct CMUnitTest tests[] = {
     TEST(cell_comes_from_the_instruction_that_emitted_it),
     TEST(prologue_does_not_shift_origins),
@@ -426,6 +484,8 @@ static const struct CMUnitTest tests[] = {
     TEST(each_function_has_maps_of_its_own),
     TEST(other_places_have_no_map),
     TEST(dead_calls_have_no_maps),
+    TEST(region_begins_and_ends_at_its_cells),
+    TEST(inner_region_is_asked_before_the_outer_one),
 };
 
 int main(void)

@@ -397,6 +397,19 @@ static void direct_call_knows_its_callee(void **state)
     assert_int_equal(before.cells[3]->wide[0], (uint64_t)(uintptr_t)module.codes[1].entry);
 }
 
+static void direct_tail_call_knows_its_callee(void **state)
+{
+    (void)state;
+    build_begin();
+    build_import_function("m", "f", ":");
+    build_function("ii:", "ii", NO_CODE);
+    build_function("i:", "", CODE(LOCAL_GET, 0, LOCAL_GET, 0, RETURN_CALL, 1));
+    link_body(1);
+    assert_int_equal(before.operations[2], OPERATION_RETURN_CALL);
+    assert_int_equal(before.cells[2]->b, 4);
+    assert_int_equal(before.cells[2]->wide[0], (uint64_t)(uintptr_t)module.codes[0].entry);
+}
+
 static void first_cell_links_its_function_on_the_first_call(void **state)
 {
     (void)state;
@@ -464,6 +477,7 @@ static const struct CMUnitTest tests[] = {
     TEST(jump_to_a_return_of_a_value_takes_it_from_the_same_slot),
     TEST(jump_to_anything_else_stays),
     TEST(direct_call_knows_its_callee),
+    TEST(direct_tail_call_knows_its_callee),
     TEST(first_cell_links_its_function_on_the_first_call),
     TEST(constant_expression_can_be_linked),
     TEST(label_table_is_no_cell),
