@@ -96,7 +96,10 @@ uint32_t engine_call_slots(const struct engine *engine, const struct function *f
 
 /*
  * Calls a function. slots[0..] hold the arguments, i32s zero-extended, and afterwards the results.
- * May be called from a host function, to a depth of LIMIT_NESTED_RUNS.
+ * May be called from a host function, to a depth of LIMIT_NESTED_RUNS. An exception that nothing
+ * catches is TRAP_UNCAUGHT_EXCEPTION, and goes no further than this call. Nothing keeps an exnref
+ * among the results alive: it is good until code runs again, and throwing it later traps or throws
+ * another one.
  */
 enum outcome engine_invoke(struct engine *engine, const struct function *function,
                            union slot *slots, struct trap *trap);
