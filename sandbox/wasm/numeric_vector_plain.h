@@ -268,16 +268,30 @@ PLAIN_FLOAT_BINARY(f64x2, f64x2)
 
 // --- conversions ---
 
+// Brought into the range in which C has a conversion, that is up to the last float below the limit;
+// what was beyond that becomes the greatest integer.
+static inline f32x4 clamp_f32(f32x4 a, float least, float greatest)
+{
+    f32x4 low = (f32x4){least, least, least, least};
+    f32x4 high = (f32x4){greatest, greatest, greatest, greatest};
+    f32x4 number = (f32x4)((u32x4)a & (u32x4)(a == a)); // NaN are 0
+
+    return (f32x4)f32x4_pmax((f32x4)f32x4_pmin(number, high), low);
+}
+
 static inline v128 i32x4_trunc_sat_f32x4_s(f32x4 a)
 {
-    return (v128)(u32x4){f64_to_i32_s((double)a[0]), f64_to_i32_s((double)a[1]),
-                         f64_to_i32_s((double)a[2]), f64_to_i32_s((double)a[3])};
+    i32x4 integer = __builtin_convertvector(clamp_f32(a, -2147483648.0f, 2147483520.0f), i32x4);
+
+    return v128_bitselect((v128)((u32x4){0} + 0x7fffffffu), (v128)integer,
+                          (v128)(a >= 2147483648.0f));
 }
 
 static inline v128 i32x4_trunc_sat_f32x4_u(f32x4 a)
 {
-    return (v128)(u32x4){f64_to_i32_u((double)a[0]), f64_to_i32_u((double)a[1]),
-                         f64_to_i32_u((double)a[2]), f64_to_i32_u((double)a[3])};
+    u32x4 integer = __builtin_convertvector(clamp_f32(a, 0.0f, 4294967040.0f), u32x4);
+
+    return (v128)(integer | (u32x4)(a >= 4294967296.0f));
 }
 
 static inline v128 i32x4_trunc_sat_f64x2_s_zero(f64x2 a)

@@ -236,6 +236,16 @@ static void operand_below_a_call_is_live(void **state)
     assert_live(0, "r.r");
 }
 
+// The map has a bit for each slot, of which a vector has two.
+static void operand_above_a_vector_is_live_in_its_slot(void **state)
+{
+    (void)state;
+    build_holder(
+        "v:", "v",
+        CODE(REFERENCE, LOCAL_GET, 0, V(V128_NOT), REFERENCE, CALL, NOTHING, DROP, DROP, DROP));
+    assert_live(0, "r..r");
+}
+
 static void argument_is_the_callees(void **state)
 {
     (void)state;
@@ -470,6 +480,7 @@ static const struct CMUnitTest tests[] = {
     TEST(function_and_instance_of_a_cell_are_found),
     TEST(function_without_references_has_no_maps),
     TEST(operand_below_a_call_is_live),
+    TEST(operand_above_a_vector_is_live_in_its_slot),
     TEST(argument_is_the_callees),
     TEST(result_is_live_at_the_next_call),
     TEST(popped_operand_is_not_live),
