@@ -288,6 +288,8 @@ def check_sequence(table, names):
         if re.search(r'(32|64)\.load(16|32)?[._]', name + '.') and \
                 re.search(r'\.store(8|16|32)\.[sn]r|wrap_i64|extend(8|16|32)_s', rest):
             sys.exit(f'sequences.def: {name} must not be narrowed by {rest}')
+        if 'v128.load.' in name and re.search(r'low|high|zero|lane|splat', rest):
+            sys.exit(f'sequences.def: {name} must not be narrowed by {rest}')
 
 
 def expand(body, offset):

@@ -27,6 +27,8 @@ OTHERS = [(r'br_table\.(.)', 'TABLE'), (r'br', 'BRANCH'), (r'call.*', 'CALL'),
           (r'select\.f64\..*', 'SELECT_F64')]
 
 
+VECTOR = re.compile(r'(checked\.)?(v128|[if]\d+x\d+)\.')
+
 sys.dont_write_bytecode = True  # operation.py's folder is not ours
 
 
@@ -69,6 +71,8 @@ def main():
     families.update({name: 'compare' for name, _, _ in table.compares})
     lines, last = [], None
     for sequence in operation.read_sequences(sys.argv[4], table):
+        if any(VECTOR.match(name) for name in sequence):  # the generator makes none
+            continue
         rows = [text for text in (element(name, families) for name in sequence) if text]
         if rows and rows != last:
             lines.append(' '.join(rows) + ' SEQUENCE_END')

@@ -420,6 +420,90 @@ static void recursion_with_vectors_keeps_every_frame(void **state)
     assert_int_equal(trap.code, TRAP_CALL_STACK_EXHAUSTED);
 }
 
+/* Fused sequences: the same cells with a label between them, where nothing is fused, say what is
+ * right. */
+
+static void put_opcode(struct bytes *code, uint32_t number)
+{
+    put(code, VECTOR_PREFIX);
+    put_u32(code, number);
+}
+
+// memory[address + 32] = (memory[address] `first` local 1) `second` memory[address + 16], the
+// addresses computed or not.
+static void build_fused(uint32_t first, uint32_t second, bool computed)
+{
+    const uint8_t address[] = {LOCAL_GET, 0, I32_CONST, 16, I32_ADD};
+    struct bytes code = {0};
+
+    put_all(&code, address, computed ? 5 : 2);
+    put_all(&code, CODE(LOCAL_GET, 0, V(V128_LOAD), 0, 0, LOCAL_GET, 1));
+    put_opcode(&code, first);
+    put_all(&code, address, computed ? 5 : 2);
+    put_all(&code, CODE(V(V128_LOAD), 0, (uint8_t)(computed ? 0 : 16)));
+    put_opcode(&code, second);
+    put_all(&code, CODE(V(V128_STORE), 0, (uint8_t)(computed ? 16 : 32)));
+    build_function("iv:", "", code.data, code.length);
+    bytes_free(&code);
+}
+
+// The same through locals.
+static void build_unfused(uint32_t first, uint32_t second)
+{
+    struct bytes code = {0};
+
+    put_all(&code, CODE(LOCAL_GET, 0, V(V128_LOAD), 0, 0, LOOP, EMPTY, END, LOCAL_GET, 1));
+    put_opcode(&code, first);
+    put_all(&code, CODE(LOOP, EMPTY, END, LOCAL_GET, 0, V(V128_LOAD), 0, 16, LOOP, EMPTY, END));
+    put_opcode(&code, second);
+    put_all(&code,
+            CODE(LOCAL_SET, 2, LOOP, EMPTY, END, LOCAL_GET, 0, LOCAL_GET, 2, V(V128_STORE), 0, 32));
+    build_function("iv:", "v", code.data, code.length);
+    bytes_free(&code);
+}
+
+static const uint8_t *run_fused(struct instance *instance, uint32_t funcidx, uint32_t at)
+{
+    uint8_t *memory = instance->memory_base + at;
+
+    for (uint32_t i = 0; i < 32; i++)
+        memory[i] = (uint8_t)(i * 37 + 11);
+    memset(memory + 32, 0, 16);
+    PUT_SLOTS(at, LOW, HIGH);
+    call(instance, funcidx);
+    return memory + 32;
+}
+
+static void fused_sequences_compute_what_their_parts_do(void **state)
+{
+    static const uint32_t opcodes[] = {I8X16_ADD, I8X16_SUB, I16X8_ADD, I16X8_SUB, I16X8_MUL,
+                                       I32X4_ADD, I32X4_SUB, I32X4_MUL, I64X2_ADD, I64X2_SUB,
+                                       F32X4_ADD, F32X4_SUB, F32X4_MUL, F64X2_ADD, F64X2_SUB,
+                                       F64X2_MUL, V128_AND,  V128_OR,   V128_XOR,  I8X16_EQ};
+    enum { COUNT = sizeof opcodes / sizeof opcodes[0] };
+    struct instance *instance;
+
+    (void)state;
+    build_memory(1, 1);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        for (uint32_t j = 0; j < COUNT; j++) {
+            build_fused(opcodes[i], opcodes[j], false);
+            build_fused(opcodes[i], opcodes[j], true);
+            build_unfused(opcodes[i], opcodes[j]);
+        }
+    }
+    instance = instantiate_built();
+    for (uint32_t i = 0; i < 3 * COUNT * COUNT; i += 3) {
+        uint8_t expected[16];
+
+        memcpy(expected, run_fused(instance, i + 2, 100), sizeof expected);
+        assert_memory_equal(run_fused(instance, i, 200), expected, sizeof expected);
+        assert_memory_equal(run_fused(instance, i + 1, 300), expected, sizeof expected);
+    }
+    call_traps(TRAP_MEMORY_OUT_OF_BOUNDS, instance, 0, (const uint64_t[]){0, 65536 - 47, 0, 0}, 3);
+    call_traps(TRAP_MEMORY_OUT_OF_BOUNDS, instance, 1, (const uint64_t[]){0, 65536 - 47, 0, 0}, 3);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -440,6 +524,7 @@ int main(void)
         TEST(vectors_go_into_other_functions_and_instances),
         TEST(host_functions_take_and_give_vectors),
         TEST(recursion_with_vectors_keeps_every_frame),
+        TEST(fused_sequences_compute_what_their_parts_do),
     };
     return cmocka_run_group_tests(tests, run_group_set_up, NULL);
 }
