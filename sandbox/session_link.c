@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From the module's bytes to an instance.
+#include <stdio.h>
 #include <string.h>
 
 #include "sandbox/hostcall.h"
@@ -22,6 +23,20 @@ static bool take_policy(struct session *session, const struct session_message *s
     return policy_check(&session->policy, error);
 }
 
+// The proposals that the policy switches on.
+static uint32_t features_of(const struct policy *policy)
+{
+    uint32_t features = 0;
+
+    if (policy->features_custom_page_sizes == POLICY_FEATURES_CUSTOM_PAGE_SIZES_ON)
+        features |= FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES);
+    if (policy->features_wide_arithmetic == POLICY_FEATURES_WIDE_ARITHMETIC_ON)
+        features |= FEATURE_BIT(FEATURE_WIDE_ARITHMETIC);
+    if (policy->features_threads == POLICY_FEATURES_THREADS_ON)
+        features |= FEATURE_BIT(FEATURE_THREADS);
+    return features;
+}
+
 static bool create_engine(struct session *session, size_t module_size, struct error *error)
 {
     const struct policy *policy = &session->policy;
@@ -30,6 +45,7 @@ static bool create_engine(struct session *session, size_t module_size, struct er
         .stack_bytes = policy->limits.stack_bytes,
         .memory_bytes_max = policy->limits.memory_bytes,
         .code_bytes_max = policy_engine_bytes(policy, module_size),
+        .features = features_of(policy),
     };
 
     if (!engine_create(&config, &session->engine, error))
@@ -75,6 +91,24 @@ static void limit_scratch(struct session *session, size_t module_size)
         session->scratch_max = (size_t)most;
 }
 
+// A proposal that is off: the line that would switch it on. Keys are called as features are.
+static bool explain_feature(struct error *error)
+{
+    const struct error plain = *error;
+    const char *detail = strchr(plain.message, ':');
+    char key[32];
+
+    if (plain.code != ERROR_FEATURE_OFF)
+        return false;
+    snprintf(key, sizeof key, "%s", feature_name((enum feature)plain.detail));
+    for (char *space = key; (space = strchr(space, ' ')) != NULL;)
+        *space = '_';
+    error_clear(error);
+    return error_set(error, plain.code, plain.offset,
+                     "%s; write `%s: on` under features: in the policy",
+                     detail != NULL ? detail + 2 : key, key);
+}
+
 static bool load(struct session *session, const struct session_message *start, struct error *error)
 {
     uint64_t size = start->message.words[1];
@@ -87,9 +121,10 @@ static bool load(struct session *session, const struct session_message *start, s
         return false;
     session->frame_max = report_frame_max(session->policy.limits.memory_bytes);
     limit_scratch(session, (size_t)size);
-    if (!create_engine(session, (size_t)size, error) ||
-        !engine_load(session->engine, session->module_bytes, (size_t)size, &session->module, error))
+    if (!create_engine(session, (size_t)size, error))
         return false;
+    if (!engine_load(session->engine, session->module_bytes, (size_t)size, &session->module, error))
+        return explain_feature(error);
     return check_abi(session->module, error) && session_report(session, error);
 }
 

@@ -25,20 +25,25 @@ enum {
     LIMITS_ADDRESS64 = 1 << 2,
     LIMITS_PAGE_SIZE = 1 << 3, // of memories, a proposal: the logarithm of a page's bytes follows
     LIMITS_KNOWN = LIMITS_MAXIMUM | LIMITS_ADDRESS64,
+    LIMITS_PROPOSED = LIMITS_SHARED | LIMITS_PAGE_SIZE,
     PAGE_LOG2_MAX = 64
 };
 
 // Grammar Blimits: numbers are 64 bits wide here, whatever the address type. That they fit it, and
-// each other, is validation. Flags that are not among the known ones are malformed.
-static bool read_limits(struct reader *reader, unsigned known, struct limits *limits,
-                        uint8_t *flags_read)
+// each other, is validation. `proposed` and `on` are flags that proposals add, and those of them
+// whose proposal is on; other flags than these are malformed.
+static bool read_limits(struct reader *reader, unsigned proposed, unsigned on,
+                        struct limits *limits, uint8_t *flags_read)
 {
     uint64_t offset = reader_offset(reader);
     uint8_t flags = reader_u8(reader);
 
     *flags_read = flags;
-    if (flags & ~known)
+    if (flags & ~(LIMITS_KNOWN | on)) {
+        error_set(reader->error, ERROR_MALFORMED_LIMITS_FLAGS, offset, "%02x%s", flags,
+                  flags & ~(LIMITS_KNOWN | proposed) ? "" : ", of a proposal that is off");
         return reader_fail_at(reader, offset, ERROR_MALFORMED_LIMITS_FLAGS);
+    }
     limits->has_maximum = flags & LIMITS_MAXIMUM;
     limits->address64 = flags & LIMITS_ADDRESS64;
     limits->minimum = reader_u64(reader);
@@ -53,7 +58,7 @@ static bool read_table_type(struct decoder *decoder, struct reader *reader, stru
     uint8_t flags;
 
     type->element = reftype_read(reader, &names);
-    return !reader->failed && read_limits(reader, LIMITS_KNOWN, &type->limits, &flags);
+    return !reader->failed && read_limits(reader, 0, 0, &type->limits, &flags);
 }
 
 static bool read_page_size(struct reader *reader, struct memorytype *type)
@@ -72,14 +77,14 @@ static bool read_memory_type(struct decoder *decoder, struct reader *reader,
                              struct memorytype *type)
 {
     uint32_t features = decoder->module->features;
-    unsigned known = LIMITS_KNOWN;
+    unsigned on = 0;
     uint8_t flags;
 
     if (features & FEATURE_BIT(FEATURE_CUSTOM_PAGE_SIZES))
-        known |= LIMITS_PAGE_SIZE;
+        on |= LIMITS_PAGE_SIZE;
     if (features & FEATURE_BIT(FEATURE_THREADS))
-        known |= LIMITS_SHARED;
-    if (!read_limits(reader, known, &type->limits, &flags))
+        on |= LIMITS_SHARED;
+    if (!read_limits(reader, LIMITS_PROPOSED, on, &type->limits, &flags))
         return false;
     type->is_shared = flags & LIMITS_SHARED;
     return (!(flags & LIMITS_PAGE_SIZE) || read_page_size(reader, type));

@@ -46,7 +46,11 @@ static const char whole[] =
     "      guest: .\n"
     "host_functions:\n"
     "  - app.log\n"
-    "  - { name: doc.read }\n";
+    "  - { name: doc.read }\n"
+    "features:\n"
+    "  custom_page_sizes: on\n"
+    "  wide_arithmetic: on\n"
+    "  threads: on\n";
 
 static bool parses(const char *text, size_t size, struct policy_error *error)
 {
@@ -125,6 +129,9 @@ static void every_key_arrives_in_the_policy(void **state)
     assert_int_equal(policy.wasi_stdout, POLICY_WASI_STDOUT_CAPTURE);
     assert_int_equal(policy.wasi_clock, POLICY_WASI_CLOCK_COARSE);
     assert_int_equal(policy.wasi_random, POLICY_WASI_RANDOM_REAL);
+    assert_int_equal(policy.features_custom_page_sizes, POLICY_FEATURES_CUSTOM_PAGE_SIZES_ON);
+    assert_int_equal(policy.features_wide_arithmetic, POLICY_FEATURES_WIDE_ARITHMETIC_ON);
+    assert_int_equal(policy.features_threads, POLICY_FEATURES_THREADS_ON);
 }
 
 static void collections_arrive_in_order(void **state)

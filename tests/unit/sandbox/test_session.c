@@ -143,6 +143,37 @@ static void a_module_of_more_memories_than_granted_is_reported_but_not_linked(vo
     }
 }
 
+static void a_proposal_must_be_switched_on(void **state)
+{
+    const struct memorytype shared = {.limits = {.maximum = 1, .has_maximum = true},
+                                      .is_shared = true};
+
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        policy.features_wide_arithmetic =
+            on ? POLICY_FEATURES_WIDE_ARITHMETIC_ON : POLICY_FEATURES_WIDE_ARITHMETIC_OFF;
+        build_function("I:", "",
+                       CODE(LOCAL_GET, 0, LOCAL_GET, 0, PREFIX, I64_MUL_WIDE_U, DROP, DROP));
+        start_session();
+        if (on) {
+            expect(MESSAGE_MODULE_REPORT);
+            shut_down();
+        } else {
+            expect_error(ERROR_FEATURE_OFF);
+            assert_non_null(memmem(incoming, incoming_length, "`wide_arithmetic: on`", 21));
+            join_session(true);
+        }
+        tear_down(state);
+        set_up(state);
+    }
+    policy.features_threads = POLICY_FEATURES_THREADS_ON;
+    policy.features_custom_page_sizes = POLICY_FEATURES_CUSTOM_PAGE_SIZES_ON;
+    build_memory_of(&shared);
+    start_session();
+    expect(MESSAGE_MODULE_REPORT);
+    shut_down();
+}
+
 static void links_of_another_length_are_errors(void **state)
 {
     (void)state;
@@ -760,6 +791,7 @@ int main(void)
         T(a_module_for_a_later_abi_is_refused),
         T(imports_that_are_absent_or_of_another_type_are_errors),
         T(a_module_of_more_memories_than_granted_is_reported_but_not_linked),
+        T(a_proposal_must_be_switched_on),
         T(links_of_another_length_are_errors),
         T(imports_of_the_host_and_of_wasi_go_together),
         T(an_import_that_returns_text_needs_the_guests_memory),

@@ -211,6 +211,9 @@ static void memories_are_shared_where_threads_are_on(void **state)
 {
     (void)state;
     refuse(ERROR_MALFORMED_LIMITS_FLAGS, 11, MODULE(5, 4, 1, 3, 0, 1));
+    assert_string_equal(error.message, "malformed limits flags: 03, of a proposal that is off");
+    refuse(ERROR_MALFORMED_LIMITS_FLAGS, 12, MODULE(4, 5, 1, 0x70, 3, 0, 1));
+    assert_string_equal(error.message, "malformed limits flags: 03");
     features = FEATURE_BIT(FEATURE_THREADS);
     accept(MODULE(5, 4, 1, 3, 0, 1));
     assert_true(module.memories[0].is_shared);
