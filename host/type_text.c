@@ -61,7 +61,9 @@ static void function_type(const struct report_item *item, char *text)
 
 static void limits_type(const struct report_item *item, char *text)
 {
-    const char *unit = item->kind == REPORT_TABLE ? value_type(item->value_type) : "pages";
+    const char *unit = item->kind == REPORT_TABLE          ? value_type(item->value_type)
+                       : (item->flags & REPORT_BYTE_PAGES) ? "pages of 1 byte"
+                                                           : "pages";
     const char *wide = (item->flags & REPORT_ADDRESS64) ? "64-bit, " : "";
 
     if (item->flags & REPORT_HAS_MAXIMUM)

@@ -127,7 +127,8 @@ static bool has_shape(const struct report_item *item)
     bool table = external && item->kind == REPORT_TABLE;
     bool limits = table || (external && item->kind == REPORT_KIND_MEMORY);
     bool global = external && item->kind == REPORT_GLOBAL;
-    uint8_t flags = limits   ? REPORT_HAS_MAXIMUM | REPORT_ADDRESS64
+    uint8_t flags = table    ? REPORT_HAS_MAXIMUM | REPORT_ADDRESS64
+                    : limits ? REPORT_HAS_MAXIMUM | REPORT_ADDRESS64 | REPORT_BYTE_PAGES
                     : global ? REPORT_MUTABLE | REPORT_HAS_VALUE
                              : 0;
 

@@ -93,7 +93,8 @@ enum report_item_flag {
     REPORT_MUTABLE = 1,     // globals
     REPORT_HAS_MAXIMUM = 2, // memories and tables: `second` counts
     REPORT_ADDRESS64 = 4,   // memories and tables
-    REPORT_HAS_VALUE = 8    // globals: `first` is the initial value, an integer
+    REPORT_HAS_VALUE = 8,   // globals: `first` is the initial value, an integer
+    REPORT_BYTE_PAGES = 16  // memories: pages have one byte, not 64 KiB
 };
 
 struct report_text {

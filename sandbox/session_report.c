@@ -140,6 +140,8 @@ static void put_external(struct pass *pass, struct report_item *item, uint32_t i
         break;
     case EXTERNAL_MEMORY:
         set_limits(item, &module->memories[index].limits);
+        if (memorytype_page_shift(&module->memories[index]) == 0)
+            item->flags |= REPORT_BYTE_PAGES;
         break;
     case EXTERNAL_GLOBAL:
         set_global(item, &module->globals[index]);

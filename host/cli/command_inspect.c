@@ -107,13 +107,15 @@ static void print_external(const pnf_item *item)
 
 static void print_memory(const pnf_item *item, unsigned index)
 {
-    char minimum[32];
+    uint64_t page = strstr(item->type, "pages of 1 byte") ? 1 : PAGE_SIZE;
+    char minimum[32] = "more than there is";
     char maximum[32] = "the policy's limit";
 
-    if (item->maximum <= UINT64_MAX / PAGE_SIZE)
-        cli_size(item->maximum * PAGE_SIZE, maximum);
-    printf("  memory %u: %s, growing to %s (%s)\n", index,
-           cli_size(item->minimum * PAGE_SIZE, minimum), maximum, item->type);
+    if (item->minimum <= INT64_MAX / page)
+        cli_size(item->minimum * page, minimum);
+    if (item->maximum <= INT64_MAX / page)
+        cli_size(item->maximum * page, maximum);
+    printf("  memory %u: %s, growing to %s (%s)\n", index, minimum, maximum, item->type);
 }
 
 static void print_item(const pnf_item *item, unsigned index)

@@ -404,6 +404,21 @@ def values_of_globals_have_their_sign():
     assert "a: i32 = -1\n" in text and "b: i64 = -2\n" in text and "c: i32\n" in text, text
 
 
+def several_memories_are_shown_and_need_a_grant():
+    # Of one page; of 64-bit addresses, and more pages than there is memory.
+    memories = b"\2\0\1\4" + b"\x80" * 6 + b"\x40"
+    module = write("memories.wasm", b"\0asm\1\0\0\0\5" + bytes([len(memories)]) + memories)
+    _, text, _ = pinfold("inspect", module)
+    assert "memory 0: 64 KiB, growing to the policy's limit (from 1 pages)" in text, text
+    assert "memory 1: more than there is, growing to the policy's limit (64-bit, from " in text, text
+    assert "features needed: memory64 multi-memory\n" in text, text
+    small = write("two.wasm", b"\0asm\1\0\0\0\5\5\2\0\1\0\1")
+    expect(pinfold("call", small, "f()"), 122, stderr="add `memories: 2` under limits")
+    policy = write("two.yaml", "pinfold: 1\nlimits: { memories: 2 }\n")
+    _, _, err = pinfold("call", "--policy", policy, small, "f()")
+    assert "exports no function" in err, err
+
+
 def inspect_as_json_has_the_same():
     got = pinfold("inspect", "--format", "json", GREET)
     module = json.loads(got[1])

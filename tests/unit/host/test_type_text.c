@@ -64,6 +64,10 @@ static void memories_tables_and_globals_have_limits_and_types(void **state)
                                      .first = 2,
                                      .second = 3},
                 "64-bit, 2 to 3 pages");
+    assert_text((struct report_item){.kind = REPORT_KIND_MEMORY,
+                                     .flags = REPORT_BYTE_PAGES,
+                                     .first = 100},
+                "from 100 pages of 1 byte");
     assert_text((struct report_item){.kind = REPORT_TABLE,
                                      .value_type = REPORT_EXTERNREF,
                                      .flags = REPORT_HAS_MAXIMUM,
