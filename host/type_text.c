@@ -97,5 +97,9 @@ const char *type_text_kind(const struct report_item *item)
         "export", "start", "element", "code",     "data",  "data count", "tag",
     };
 
+    static const char *const regions[] = {"data", "bss", "stack", "heap"};
+
+    if (item->part == REPORT_DATA)
+        return regions[item->kind - REPORT_REGION_DATA];
     return item->part == REPORT_SECTION ? sections[item->kind] : kinds[item->kind];
 }

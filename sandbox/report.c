@@ -163,7 +163,7 @@ static bool check_item(const struct report_item *item)
         [REPORT_IMPORT] = {0, REPORT_KIND_COUNT},
         [REPORT_EXPORT] = {0, REPORT_KIND_COUNT},
         [REPORT_MEMORY] = {REPORT_KIND_MEMORY, REPORT_KIND_MEMORY + 1},
-        [REPORT_DATA] = {REPORT_KIND_MEMORY, REPORT_KIND_MEMORY + 1},
+        [REPORT_DATA] = {REPORT_REGION_DATA, REPORT_REGION_END},
         [REPORT_SECTION] = {0, REPORT_SECTION_ID_END},
     };
     size_t types = (size_t)item->parameter_count + item->result_count;

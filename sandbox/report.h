@@ -52,7 +52,7 @@ enum report_part {
     REPORT_IMPORT,
     REPORT_EXPORT,
     REPORT_MEMORY,  // of the whole index space, imported ones too
-    REPORT_DATA,    // what is known of memory 0's static data: from `first` up to `second`; or none
+    REPORT_DATA,    // what is known of memory 0's regions: from `first` up to `second`
     REPORT_SECTION, // in the order of the file
     REPORT_PART_COUNT
 };
@@ -65,6 +65,15 @@ enum report_kind {
     REPORT_GLOBAL,
     REPORT_TAG,
     REPORT_KIND_COUNT
+};
+
+// Kinds of REPORT_DATA, each at most once. A heap has no end.
+enum report_region {
+    REPORT_REGION_DATA = REPORT_KIND_MEMORY, // static, written by segments
+    REPORT_REGION_BSS,                       // static, zero at first
+    REPORT_REGION_STACK,
+    REPORT_REGION_HEAP,
+    REPORT_REGION_END
 };
 
 // Value types that are no number: the binary format's codes, for typed references only the first

@@ -76,6 +76,20 @@ uint8_t session_value_code(valtype type);
 // Sends MODULE_REPORT. False: there is none, for a limit.
 MUST_CHECK bool session_report(struct session *session, struct error *error);
 
+// session_layout.c: the value of an expression that is one constant integer, unsigned.
+bool session_constant(const struct expression *expression, uint64_t *value);
+
+// Regions of memory 0, by enum report_region from REPORT_REGION_DATA on; those that are not known
+// are empty.
+struct session_region {
+    uint64_t first;
+    uint64_t end; // UINT64_MAX: goes on to the end
+};
+struct session_layout {
+    struct session_region regions[REPORT_REGION_END - REPORT_REGION_DATA];
+};
+void session_layout(const struct module *module, struct session_layout *layout);
+
 // Each sends what is to be sent, an error too. False: the session is over.
 MUST_CHECK bool session_load(struct session *session, const struct session_message *start);
 MUST_CHECK bool session_instantiate(struct session *session, const struct session_message *link);

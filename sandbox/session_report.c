@@ -5,10 +5,7 @@
 #include "sandbox/session_internal.h"
 
 enum {
-    MODULE_HEAD_SIZE = 8, // magic and version
-    I32_CONST = 0x41,     // opcodes of constant expressions
-    I64_CONST = 0x42,
-    END = 0x0B
+    MODULE_HEAD_SIZE = 8 // magic and version
 };
 
 struct pass {
@@ -74,33 +71,13 @@ static void set_limits(struct report_item *item, const struct limits *limits)
                             (limits->address64 ? REPORT_ADDRESS64 : 0));
 }
 
-// The value of an expression that is one constant integer, unsigned.
-static bool constant_of(const struct expression *expression, uint64_t *value)
-{
-    struct error error = {.code = ERROR_NONE};
-    struct reader reader;
-    uint8_t opcode;
-
-    if (expression->size == 0)
-        return false;
-    reader_init(&reader, expression->bytes, expression->size, 0, &error);
-    opcode = reader_u8(&reader);
-    if (opcode == I32_CONST)
-        *value = (uint32_t)reader_s32(&reader);
-    else if (opcode == I64_CONST)
-        *value = (uint64_t)reader_s64(&reader);
-    else
-        return false;
-    return reader_u8(&reader) == END && reader_done(&reader) && !reader.failed;
-}
-
 static void set_global(struct report_item *item, const struct global_declaration *global)
 {
     uint64_t value;
 
     item->value_type = session_value_code(global->type.type);
     item->flags = global->type.is_mutable ? REPORT_MUTABLE : 0;
-    if (constant_of(&global->initial, &value)) {
+    if (session_constant(&global->initial, &value)) {
         item->flags |= REPORT_HAS_VALUE;
         item->first = value;
     }
@@ -150,27 +127,22 @@ static void put_external(struct pass *pass, struct report_item *item, uint32_t i
     put(pass, item);
 }
 
-// From the first to the last byte that active segments with a constant place write to memory 0.
-static void put_data(struct pass *pass)
+static void put_regions(struct pass *pass)
 {
-    const struct module *module = pass->module;
-    struct report_item item = {
-        .part = REPORT_DATA, .kind = REPORT_KIND_MEMORY, .first = UINT64_MAX};
+    struct session_layout layout;
 
-    for (uint32_t i = 0; i < module->data_count; i++) {
-        const struct data_segment *segment = &module->datas[i];
-        uint64_t address;
+    if (pass->module->memory_count == 0)
+        return;
+    session_layout(pass->module, &layout);
+    for (uint8_t i = 0; i < REPORT_REGION_END - REPORT_REGION_DATA; i++) {
+        struct report_item item = {.part = REPORT_DATA,
+                                   .kind = (uint8_t)(REPORT_REGION_DATA + i),
+                                   .first = layout.regions[i].first,
+                                   .second = layout.regions[i].end};
 
-        if (segment->mode != SEGMENT_ACTIVE || segment->memidx != 0 || segment->size == 0 ||
-            !constant_of(&segment->offset, &address) || segment->size > UINT64_MAX - address)
-            continue;
-        if (address < item.first)
-            item.first = address;
-        if (address + segment->size > item.second)
-            item.second = address + segment->size;
+        if (item.first < item.second)
+            put(pass, &item);
     }
-    if (item.first < item.second)
-        put(pass, &item);
 }
 
 // The module was decoded, so its sections are as they say.
@@ -245,7 +217,7 @@ static void put_all(struct pass *pass)
 
         put_external(pass, &item, i);
     }
-    put_data(pass);
+    put_regions(pass);
     put_sections(pass);
     put_flags(pass);
 }

@@ -157,7 +157,7 @@ typedef enum pnf_part {
     PNF_PART_IMPORT,
     PNF_PART_EXPORT,
     PNF_PART_MEMORY, // of the index space, imported ones too
-    PNF_PART_DATA,   // where memory 0's static data lies, as far as that is known; at most one
+    PNF_PART_DATA,   // memory 0's regions "data", "bss", "stack", "heap", as far as they are known
     PNF_PART_SECTION // in the order of the file
 } pnf_part;
 

@@ -118,6 +118,45 @@ static void print_memory(const pnf_item *item, unsigned index)
     printf("  memory %u: %s, growing to %s (%s)\n", index, minimum, maximum, item->type);
 }
 
+static void print_region(const pnf_item *item)
+{
+    const char *words = strcmp(item->kind, "data") == 0  ? "static data"
+                        : strcmp(item->kind, "bss") == 0 ? "zeroed data"
+                                                         : item->kind;
+
+    if (item->size == UINT64_MAX - item->address)
+        printf("  %s: from %" PRIu64 "\n", words, item->address);
+    else
+        printf("  %s: %" PRIu64 " to %" PRIu64 "\n", words, item->address,
+               item->address + item->size);
+}
+
+// The region of that kind; NULL if it is not known.
+static const pnf_item *find_region(const pnf_module *module, const char *kind)
+{
+    const pnf_item *item;
+
+    for (size_t i = 0; (item = pnf_module_item(module, i)) != NULL; i++)
+        if (item->part == PNF_PART_DATA && strcmp(item->kind, kind) == 0)
+            return item;
+    return NULL;
+}
+
+// What happens to a stack that overflows, by where the linker has put it.
+static const char *layout_words(const pnf_module *module)
+{
+    const pnf_item *data = find_region(module, "data");
+    const pnf_item *stack = find_region(module, "stack");
+
+    if (!stack)
+        return "stack: cannot tell where; link with "
+               "-Wl,--export=__stack_pointer,--export=__data_end";
+    if (stack->address == 0 || (data && stack->address < data->address))
+        return "the stack is first: what overflows it leaves the memory, and traps";
+    return "the stack is behind the data, which an overflow overwrites: link with "
+           "-Wl,--stack-first";
+}
+
 static void print_item(const pnf_item *item, unsigned index)
 {
     switch (item->part) {
@@ -129,8 +168,7 @@ static void print_item(const pnf_item *item, unsigned index)
         print_memory(item, index);
         break;
     case PNF_PART_DATA:
-        printf("  static data: %" PRIu64 " to %" PRIu64 "\n", item->address,
-               item->address + item->size);
+        print_region(item);
         break;
     case PNF_PART_SECTION:
         printf("  at 0x%08" PRIx64 " %10" PRIu64 " bytes  %s", item->address, item->size,
@@ -190,8 +228,9 @@ static void print_module(const char *path, const pnf_module *module)
     }
     print_part(module, PNF_PART_IMPORT, "imports");
     print_part(module, PNF_PART_EXPORT, "exports");
-    if (print_part(module, PNF_PART_MEMORY, "memory layout") > 0)
-        print_part(module, PNF_PART_DATA, NULL);
+    if (print_part(module, PNF_PART_MEMORY, "memory layout") > 0 &&
+        print_part(module, PNF_PART_DATA, NULL) > 0)
+        printf("  %s\n", layout_words(module));
     print_part(module, PNF_PART_SECTION, "sections");
     print_grants(module);
 }

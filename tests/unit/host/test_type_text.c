@@ -89,8 +89,10 @@ static void kinds_have_the_names_of_the_specification(void **state)
     assert_string_equal(type_text_kind(&item), "tag");
     item = (struct report_item){.part = REPORT_SECTION, .kind = 12};
     assert_string_equal(type_text_kind(&item), "data count");
-    item = (struct report_item){.part = REPORT_DATA, .kind = REPORT_KIND_MEMORY};
-    assert_string_equal(type_text_kind(&item), "memory");
+    item = (struct report_item){.part = REPORT_DATA, .kind = REPORT_REGION_DATA};
+    assert_string_equal(type_text_kind(&item), "data");
+    item.kind = REPORT_REGION_HEAP;
+    assert_string_equal(type_text_kind(&item), "heap");
 }
 
 int main(void)

@@ -277,7 +277,7 @@ static size_t make_frame(const struct plan_form *form, const char *name, const s
     return report_frame_bytes(&frame, used);
 }
 
-static void send_call(const char *text, const struct value *values)
+__attribute__((unused)) static void send_call(const char *text, const struct value *values)
 {
     static uint8_t bytes[FRAME_SIZE];
     struct signature signature;
@@ -292,7 +292,7 @@ static void send_call(const char *text, const struct value *values)
 
 #define SEND_CALL(text_, ...) send_call(text_, (const struct value[]){{0}, ##__VA_ARGS__} + 1)
 
-static void send_result(const char *text, const struct value *values)
+__attribute__((unused)) static void send_result(const char *text, const struct value *values)
 {
     static uint8_t bytes[FRAME_SIZE];
     struct signature signature;
@@ -319,19 +319,19 @@ static void read_frame(void)
     blocks = incoming + frame.blocks_at;
 }
 
-static void expect_block(size_t word, const char *text)
+__attribute__((unused)) static void expect_block(size_t word, const char *text)
 {
     assert_int_equal(words[word + 1], strlen(text));
     assert_memory_equal(blocks + words[word], text, strlen(text));
 }
 
-static void expect_result(void)
+__attribute__((unused)) static void expect_result(void)
 {
     expect(MESSAGE_CALL_RESULT);
     read_frame();
 }
 
-static void expect_host_call(uint64_t index)
+__attribute__((unused)) static void expect_host_call(uint64_t index)
 {
     assert_int_equal(expect(MESSAGE_HOST_CALL).words[1], index);
     read_frame();
@@ -362,8 +362,8 @@ __attribute__((unused)) static void build_allocator(void)
     build_allocator_of(2);
 }
 
-static void build_exported(const char *name, const char *signature, const uint8_t *code,
-                           size_t length)
+__attribute__((unused)) static void build_exported(const char *name, const char *signature,
+                                                   const uint8_t *code, size_t length)
 {
     build_export(name, EXTERNAL_FUNCTION, build_function(signature, "", code, length));
 }
@@ -372,7 +372,7 @@ static void build_exported(const char *name, const char *signature, const uint8_
 #define PACKED                                                                                     \
     LOCAL_GET, 1, I64_EXTEND_I32_U, I64_CONST, 32, I64_SHL, LOCAL_GET, 0, I64_EXTEND_I32_U, I64_OR
 
-static void load_and_link(const char *const *services)
+__attribute__((unused)) static void load_and_link(const char *const *services)
 {
     start_session();
     expect(MESSAGE_MODULE_REPORT);
