@@ -112,30 +112,37 @@ SLOW_HANDLER(slow_call_host)
     SLOW_NEXT(24);
 }
 
+// Through run_resume to the callee as well, which may never come back to a slow function.
 SLOW_HANDLER(slow_call_function)
 {
     ENTER;
     const struct function *callee = (const struct function *)r0;
+    const struct deftype *type = type_at(&in->store->types, callee->type);
     uint64_t *frame = fp + FIELD_A(0);
+    const uint8_t *return_pc = pc + 24;
 
     if (!callee->instance)
         SLOW(pc, call_host);
-    if (callee->instance == in)
-        CALL(frame, callee->header_slot, pc + 24, callee->entry);
-    const struct deftype *type = type_at(&in->store->types, callee->type);
-    if (!frame_fits(in->store, frame, ACROSS_SLOTS + callee->header_slot + 2ull))
-        TRAP(pc, CALL_STACK_EXHAUSTED);
-    uint64_t *across = frame;
-    memmove(across + ACROSS_SLOTS, frame, deftype_parameter_slots(type) * sizeof *frame);
-    across[ACROSS_RETURN_PC] = (uint64_t)(pc + 24);
-    across[ACROSS_FP] = (uint64_t)fp;
-    across[ACROSS_INSTANCE] = (uint64_t)in;
-    across[ACROSS_RESULTS] = deftype_result_slots(type);
-    fp = across; // becomes the callee's caller
-    in = callee->instance;
-    mem = in->memory_base;
-    frame = across + ACROSS_SLOTS;
-    CALL(frame, callee->header_slot, &return_across_cell, callee->entry);
+    if (callee->instance != in) {
+        uint64_t *across = frame;
+        if (!frame_fits(in->store, frame, ACROSS_SLOTS + callee->header_slot + 2ull))
+            TRAP(pc, CALL_STACK_EXHAUSTED);
+        memmove(across + ACROSS_SLOTS, frame, deftype_parameter_slots(type) * sizeof *frame);
+        across[ACROSS_RETURN_PC] = (uint64_t)return_pc;
+        across[ACROSS_FP] = (uint64_t)fp;
+        across[ACROSS_INSTANCE] = (uint64_t)in;
+        across[ACROSS_RESULTS] = deftype_result_slots(type);
+        fp = across; // becomes the callee's caller
+        in = callee->instance;
+        mem = in->memory_base;
+        frame = across + ACROSS_SLOTS;
+        return_pc = (const uint8_t *)&return_across_cell;
+    }
+    frame[callee->header_slot] = (uint64_t)return_pc;
+    frame[callee->header_slot + 1] = (uint64_t)fp;
+    fp = frame;
+    pc = callee->entry;
+    SLOW_NEXT(0);
 }
 
 // The callee's type is not the expected one, which may yet be a supertype; or it is another

@@ -266,6 +266,20 @@ static void signal_ends_a_loop_around_calls_that_leave_the_instance(void **state
         assert_interrupted(instance, 2 + i % 2, i);
 }
 
+// What a table has may be of a subtype of what the call asks for, which is found out of line.
+static void signal_ends_a_loop_around_calls_of_a_subtype(void **state)
+{
+    (void)state;
+    build_section(1, CODE(2, 0x50, 0, 0x60, 0, 0, 0x50, 1, 0, 0x60, 0, 0));
+    build_memory(1, 1);
+    build_table(FUNCREF, 1, 1);
+    build_element(SEGMENT_ACTIVE, 0, (const uint8_t[]){0}, 1);
+    build_function_raw(1, CODE(0, END));
+    build_function_raw(
+        0, CODE(0, BEGUN, LOOP, EMPTY, I32_CONST, 0, CALL_INDIRECT, 0, 0, BR, 0, END, END));
+    assert_interrupted_often(instantiate_built(), 1);
+}
+
 // Runs a guest function; what becomes of it is not the caller's concern.
 struct nested {
     struct instance *instance;
@@ -531,6 +545,7 @@ int main(void)
         TEST(signal_ends_a_loop_of_arithmetic_and_accesses),
         TEST(signal_ends_a_loop_around_a_fill),
         TEST(signal_ends_a_loop_around_calls_that_leave_the_instance),
+        TEST(signal_ends_a_loop_around_calls_of_a_subtype),
         TEST(signal_in_a_nested_run_ends_the_outer_ones_whatever_the_host_makes_of_it),
         TEST(signal_between_short_nested_runs_ends_the_outer_one),
         TEST(interruption_before_a_run_is_forgotten),
