@@ -50,20 +50,25 @@ static enum trap_code land(struct store *store, struct thrown *thrown, struct fr
     return TRAP_NONE;
 }
 
-// Sets `frame` to where the exception lands.
+// Sets `frame` to where the exception lands. A frame may have a million try blocks, and there may
+// be many frames: what is looked at is paid frame by frame, and an interruption waits for one at
+// most.
 static enum trap_code unwind(struct store *store, struct thrown *thrown, struct frame *frame)
 {
     uint64_t steps = 0;
     const struct code *code;
 
     do {
+        if (store->interrupted)
+            return TRAP_INTERRUPTED;
         code = code_at(frame->instance->module, frame->pc - 1);
         const struct exception_clause *clause =
             code_catch(frame->instance, code, frame->pc, thrown->tag, &steps);
-        if (!clause)
-            continue;
-        return store_pay(store, steps / STEPS_PER_FUEL) ? land(store, thrown, frame, code, clause)
-                                                        : TRAP_FUEL_EXHAUSTED;
+        if (!store_pay(store, steps / STEPS_PER_FUEL))
+            return TRAP_FUEL_EXHAUSTED;
+        steps %= STEPS_PER_FUEL;
+        if (clause)
+            return land(store, thrown, frame, code, clause);
     } while (steps++, frame_caller(frame, code));
     return TRAP_UNCAUGHT_EXCEPTION;
 }

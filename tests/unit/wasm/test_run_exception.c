@@ -221,6 +221,40 @@ static void throwing_for_ever_runs_out_of_fuel(void **state)
     CALL_TRAPS(TRAP_FUEL_EXHAUSTED, instance, 0);
 }
 
+// What a call takes that must end so.
+static uint64_t fuel_of(enum trap_code code, struct instance *instance, uint32_t funcidx,
+                        uint64_t depth)
+{
+    const uint64_t plenty = 10000000;
+
+    engine_set_fuel(engine, plenty);
+    if (code == TRAP_NONE)
+        CALL_GUEST(instance, funcidx, depth, 1);
+    else
+        CALL_TRAPS(code, instance, funcidx, depth, 1);
+    return plenty - engine_fuel(engine);
+}
+
+static void frames_are_paid_for_whether_one_catches_or_none(void **state)
+{
+    const uint64_t depth = 10000;
+
+    (void)state;
+    engine_replace((struct engine_config){.metered = true});
+    uint8_t tag = (uint8_t)build_tag("I:");
+    build_thrower(tag);
+    build_function("iI:I", "", CODE(CATCHING(I64, tag, LOCAL_GET, 0, LOCAL_GET, 1, CALL, 0)));
+    struct instance *instance = instantiate_built();
+    uint64_t caught = fuel_of(TRAP_NONE, instance, 1, depth) - fuel_of(TRAP_NONE, instance, 1, 0);
+    uint64_t uncaught = fuel_of(TRAP_UNCAUGHT_EXCEPTION, instance, 0, depth) -
+                        fuel_of(TRAP_UNCAUGHT_EXCEPTION, instance, 0, 0);
+    assert_in_range(uncaught, caught - 1, caught + 1);
+    // It ends among the frames.
+    engine_set_fuel(engine, uncaught - 100);
+    CALL_TRAPS(TRAP_FUEL_EXHAUSTED, instance, 0, depth, 1);
+    assert_in_range(engine_fuel(engine), 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +271,7 @@ int main(void)
         TEST(exception_ends_the_run_that_a_host_function_began),
         TEST(tail_call_leaves_the_try_blocks_of_its_caller),
         TEST(throwing_for_ever_runs_out_of_fuel),
+        TEST(frames_are_paid_for_whether_one_catches_or_none),
     };
 
     return cmocka_run_group_tests_name("wasm/run_exception", tests, run_group_set_up, NULL);
