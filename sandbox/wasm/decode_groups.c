@@ -162,6 +162,21 @@ static bool read_sub_type(struct decoder *decoder, struct reader *reader, uint32
     return !reader->failed && read_composite_type(decoder, reader, offset, code, type);
 }
 
+// Before anything follows chains of supertypes, which may be as long as the group.
+static bool check_depths(struct decoder *decoder, struct reader *reader, const struct group *group)
+{
+    for (uint32_t i = 0; i < group->count; i++) {
+        uint32_t number = decoder->module->types[group->first + i];
+
+        if (type_at(decoder->store, number)->depth > LIMIT_SUBTYPING) {
+            error_set(reader->error, ERROR_LIMIT_NESTING, group->offset,
+                      "a type with more than %u supertypes", LIMIT_SUBTYPING);
+            return reader_fail_at(reader, group->offset, ERROR_LIMIT_NESTING);
+        }
+    }
+    return true;
+}
+
 // Subtype_ok, once all types have their numbers.
 static bool check_supertypes(struct decoder *decoder, struct reader *reader,
                              const struct group *group)
@@ -172,11 +187,6 @@ static bool check_supertypes(struct decoder *decoder, struct reader *reader,
         uint32_t number = decoder->module->types[group->first + i];
         const struct deftype *type = type_at(store, number);
 
-        if (type->depth > LIMIT_SUBTYPING) {
-            error_set(reader->error, ERROR_LIMIT_NESTING, group->offset,
-                      "a type with more than %u supertypes", LIMIT_SUBTYPING);
-            return reader_fail_at(reader, group->offset, ERROR_LIMIT_NESTING);
-        }
         if (type->supertype != TYPE_NONE && (type_at(store, type->supertype)->final ||
                                              !type_extends(store, number, type->supertype))) {
             error_set(reader->error, ERROR_SUB_TYPE_MISMATCH, group->offset, "type %u",
@@ -198,7 +208,7 @@ static bool enter_group(struct decoder *decoder, struct reader *reader, const st
     }
     for (uint32_t i = 0; i < group->count; i++)
         types[group->first + i] = number + i;
-    return check_supertypes(decoder, reader, group);
+    return check_depths(decoder, reader, group) && check_supertypes(decoder, reader, group);
 }
 
 // The members of a group know each other from the start.

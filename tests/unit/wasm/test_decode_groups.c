@@ -138,6 +138,22 @@ static void chains_of_supertypes_have_a_limit(void **state)
     assert_int_equal(error.offset, length - 6);
 }
 
+// Nothing may follow a chain before its length is known, or a group takes the square of its size.
+static void chains_in_a_group_are_measured_before_types_are_compared(void **state)
+{
+    const uint8_t group[] = {1, 0x4E};
+    uint8_t bytes[1024];
+    size_t length = chain(bytes, LIMIT_SUBTYPING + 2), size = length - 11 + sizeof group;
+
+    (void)state;
+    memmove(bytes + 13, bytes + 11, length - 11);
+    memcpy(bytes + 11, group, sizeof group);
+    bytes[9] = (uint8_t)(size % 128 + 128);
+    bytes[10] = (uint8_t)(size / 128);
+    bytes[15] = 0x4F; // the first type is final, so that the second one is no subtype of it
+    refuse(ERROR_LIMIT_NESTING, 12, bytes, length + sizeof group);
+}
+
 static void groups_cut_off_are_ends(void **state)
 {
     (void)state;
@@ -160,6 +176,7 @@ int main(void)
         TEST(supertypes_stand_before_their_subtypes),
         TEST(supertypes_are_open_and_of_matching_content),
         TEST(chains_of_supertypes_have_a_limit),
+        TEST(chains_in_a_group_are_measured_before_types_are_compared),
         TEST(groups_cut_off_are_ends),
     };
 
