@@ -7,6 +7,7 @@
 #include "sandbox/wasm/run.h"
 
 #define STEPS_PER_FUEL 4u
+#define FUEL_PER_PAGE  128u // of a heap that is searched for room
 
 // What is on its way. The payload stands in the thrower's frame, above all that is written, or in
 // the object.
@@ -17,6 +18,8 @@ struct thrown {
     struct exception *object; // NULL as long as nobody asked for one
 };
 
+// Where the heap is as large as it may be, each new object may take a collection, which nothing
+// that was made since the one before has paid for.
 static enum trap_code make_object(struct store *store, struct thrown *thrown,
                                   const struct frame *frame, const struct exception_clause *clause)
 {
@@ -26,6 +29,8 @@ static enum trap_code make_object(struct store *store, struct thrown *thrown,
         run_collect(store, frame, clause, thrown->values, thrown->count);
     thrown->object = exception_new(heap, thrown->tag, thrown->values, thrown->count);
     if (!thrown->object) {
+        if (!store_pay(store, (uint64_t)heap->page_count * FUEL_PER_PAGE))
+            return TRAP_FUEL_EXHAUSTED;
         run_collect(store, frame, clause, thrown->values, thrown->count);
         thrown->object = exception_new(heap, thrown->tag, thrown->values, thrown->count);
     }

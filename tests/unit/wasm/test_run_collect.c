@@ -184,6 +184,38 @@ static void references_of_runs_around_are_kept(void **state)
     assert_int_equal(CALL_GUEST(instance, 5), 42);
 }
 
+// What it takes to make so many that refer to one another, and then so many that nobody wants.
+static uint64_t fuel_of(struct instance *instance, uint64_t kept, uint64_t dropped)
+{
+    const uint64_t plenty = 100000000;
+
+    engine_set_fuel(engine, plenty);
+    CALL_GUEST(instance, 0, kept, dropped);
+    return plenty - engine_fuel(engine);
+}
+
+static void making_exceptions_in_a_full_heap_takes_more_fuel(void **state)
+{
+    enum { PAGES = 16, OBJECTS = PAGES * 2048, FREE = 8, TURNS = 10 };
+
+    (void)state;
+    engine_replace((struct engine_config){.metered = true, .memory_bytes_max = PAGES * 65536});
+    uint8_t link = (uint8_t)build_tag("x:"), both = (uint8_t)build_type(":xx");
+    build_function("ii:", "x",
+                   CODE(LOOP, EMPTY, BLOCK, both, TRY_TABLE, EMPTY, 1, 1, link, 0, LOCAL_GET, 2,
+                        THROW, link, END, UNREACHABLE, END, LOCAL_SET, 2, DROP, LOCAL_GET, 0,
+                        I32_CONST, 1, I32_SUB, LOCAL_TEE, 0, BR_IF, 0, END, //
+                        LOOP, EMPTY, BLOCK, both, TRY_TABLE, EMPTY, 1, 1, link, 0, LOCAL_GET, 2,
+                        THROW, link, END, UNREACHABLE, END, DROP, DROP, LOCAL_GET, 1, I32_CONST, 1,
+                        I32_SUB, LOCAL_TEE, 1, BR_IF, 0, END));
+    struct instance *instance = instantiate_built();
+    uint64_t plain = fuel_of(instance, 1, TURNS * FREE) - fuel_of(instance, 1, 1);
+    uint64_t full =
+        fuel_of(instance, OBJECTS - FREE, TURNS * FREE) - fuel_of(instance, OBJECTS - FREE, 1);
+    // One more or less by what the calls before left behind.
+    assert_in_range(full - plain, (TURNS - 2) * PAGES * 128, (TURNS + 2) * PAGES * 128);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +228,7 @@ int main(void)
         TEST(references_in_payloads_are_kept),
         TEST(reference_to_what_is_handled_is_kept),
         TEST(references_of_runs_around_are_kept),
+        TEST(making_exceptions_in_a_full_heap_takes_more_fuel),
     };
 
     return cmocka_run_group_tests_name("wasm/run_collect", tests, run_group_set_up, NULL);
