@@ -177,6 +177,19 @@ static bool compile_expression(struct compiler *c)
     return true;
 }
 
+// Of locals, for whoever looks for exceptions that are alive.
+static bool note_exception_locals(struct compiler *c, uint32_t first_slot, uint32_t count)
+{
+    struct local_run *run =
+        arena_alloc(&c->module->exception_locals, sizeof *run, _Alignof(struct local_run));
+
+    if (!run)
+        return compile_fail(c, ERROR_LIMIT_CODE, "too many groups of locals");
+    *run = (struct local_run){first_slot, count};
+    c->code->exception_local_count++;
+    return true;
+}
+
 // One group of locals: types of the first ones into the array, all into the groups.
 static bool add_locals(struct compiler *c, uint64_t count, valtype type)
 {
@@ -202,6 +215,9 @@ static bool add_locals(struct compiler *c, uint64_t count, valtype type)
             if (first_slot < c->zero_first)
                 c->zero_first = first_slot;
             c->zero_end = c->local_slots;
+            if (valtype_heaptype(type) == HEAPTYPE_EXN &&
+                !note_exception_locals(c, first_slot, (uint32_t)count))
+                return false;
         }
     }
     c->local_count = (uint32_t)end;
@@ -238,6 +254,8 @@ static void reset_function(struct compiler *c, struct code *code, const uint8_t 
     reader_init(&c->reader, bytes, size, offset, c->reader.error);
     c->reader.end_code = ERROR_UNEXPECTED_END_OF_SECTION;
     c->code = code;
+    code->exception_locals =
+        (uint32_t)(arena_mark(&c->module->exception_locals) / sizeof(struct local_run));
     c->top = c->operands;
     c->control = NULL;
     c->dead = false;
@@ -454,6 +472,7 @@ static bool compiler_init(struct compiler *c, struct error *error)
            reserve(&c->module->origins, size * 24 + ARENA_GRANULE, error) &&
            reserve(&c->module->references, size * 16 + ARENA_GRANULE, error) &&
            reserve(&c->module->reference_bits, c->options->code_bytes_max, error) &&
+           reserve(&c->module->exception_locals, size * 4 + ARENA_GRANULE, error) &&
            reserve(&c->module->regions, size * 8 + ARENA_GRANULE, error) &&
            reserve(&c->module->clauses, size * 16 + ARENA_GRANULE, error) &&
            reserve(&c->module->landing_references, size * 16 + ARENA_GRANULE, error) &&

@@ -378,6 +378,7 @@ void module_finish(struct module *module)
     arena_finish(&module->origins);
     arena_finish(&module->references);
     arena_finish(&module->reference_bits);
+    arena_finish(&module->exception_locals);
     arena_finish(&module->regions);
     arena_finish(&module->clauses);
     arena_finish(&module->landing_references);

@@ -126,6 +126,15 @@ struct code {
     uint32_t reference_count;
     uint32_t regions; /* first region in the module's table, see code.h */
     uint32_t region_count;
+    uint32_t exception_locals; /* first run in the module's table */
+    uint32_t exception_local_count;
+};
+
+/* Slots of locals that may refer to exceptions, one after another. Parameters are not among them.
+ */
+struct local_run {
+    uint32_t first_slot;
+    uint32_t count;
 };
 
 /*
@@ -280,6 +289,7 @@ struct module {
     struct arena origins;
     struct arena references; /* array of struct reference_map */
     struct arena reference_bits;
+    struct arena exception_locals;   /* array of struct local_run */
     struct arena regions;            /* array of struct exception_region */
     struct arena clauses;            /* array of struct exception_clause */
     struct arena landing_references; /* array of struct reference_map, in no order */

@@ -3,9 +3,7 @@
 // Which exceptions are alive: those that frames, globals, tables and host functions' arguments
 // refer to, and what their payloads refer to. Operands are found by the maps beside the code,
 // locals by their types: slots that are no references are never looked at.
-#include "sandbox/base/reader.h"
 #include "sandbox/wasm/code.h"
-#include "sandbox/wasm/instruction.h"
 #include "sandbox/wasm/run.h"
 
 struct collection {
@@ -37,19 +35,16 @@ static void mark_map(struct collection *collection, const struct frame *frame,
             mark(collection, frame->fp[map->first_slot + i]);
 }
 
-// The body's declarations are read again, which were checked when it was compiled.
 static void mark_locals(struct collection *collection, const struct frame *frame,
                         const struct code *code)
 {
     const struct module *module = frame->instance->module;
-    uint32_t index = (uint32_t)(code - module->codes);
-    const struct body *body = &module->bodies[index];
+    uint32_t index = (uint32_t)(code - module->codes), slot = 0;
     const struct deftype *type = type_at(
         &collection->store->types, module->functions[module->imported_function_count + index].type);
-    struct type_names names = {module->types, module->type_count, module->features};
-    struct error error = {0};
-    struct reader reader;
-    uint32_t slot = 0;
+    const struct local_run *runs =
+        (const struct local_run *)(const void *)module->exception_locals.base +
+        code->exception_locals;
 
     for (uint32_t i = 0; i < type->parameter_count; i++) {
         valtype parameter = deftype_parameters(type)[i];
@@ -58,15 +53,9 @@ static void mark_locals(struct collection *collection, const struct frame *frame
             mark(collection, frame->fp[slot]);
         slot += valtype_slots(parameter);
     }
-    reader_init(&reader, body->bytes, body->size, body->offset, &error);
-    for (uint32_t groups = reader_u32(&reader); groups > 0 && !reader.failed; groups--) {
-        uint32_t count = reader_u32(&reader);
-        valtype local = valtype_read(&reader, &names);
-
-        for (uint32_t i = 0; may_be_exception(local) && i < count; i++)
-            mark(collection, frame->fp[slot + i]);
-        slot += count * valtype_slots(local);
-    }
+    for (uint32_t i = 0; i < code->exception_local_count; i++)
+        for (uint32_t j = 0; j < runs[i].count; j++)
+            mark(collection, frame->fp[runs[i].first_slot + j]);
 }
 
 static void mark_frame(struct collection *collection, const struct frame *frame,

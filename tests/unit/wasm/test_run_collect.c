@@ -53,6 +53,20 @@ static void references_in_locals_and_operands_are_kept(void **state)
     assert_int_equal(CALL_GUEST(instantiate_built(), FIRST_OWN), 42);
 }
 
+static void references_in_groups_of_locals_are_kept(void **state)
+{
+    (void)state;
+    engine_with_little_memory();
+    build_helpers();
+    // None, a vector, two references, none of another type, one reference: locals 0 to 3.
+    build_function_raw(build_type(":I"),
+                       CODE(5, 0, EXNREF, 1, V128, 2, EXNREF, 0, I32, 1, EXNREF, //
+                            I64_CONST, 30, CALL, MAKE, LOCAL_SET, 2, I64_CONST, 12, CALL, MAKE,
+                            LOCAL_SET, 3, CHURNED, LOCAL_GET, 2, CALL, VALUE, LOCAL_GET, 3, CALL,
+                            VALUE, I64_ADD, END));
+    assert_int_equal(CALL_GUEST(instantiate_built(), FIRST_OWN), 42);
+}
+
 static void references_in_parameters_are_kept(void **state)
 {
     (void)state;
@@ -221,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(millions_of_exceptions_take_constant_memory),
         TEST(references_in_locals_and_operands_are_kept),
+        TEST(references_in_groups_of_locals_are_kept),
         TEST(references_in_parameters_are_kept),
         TEST(references_of_outer_frames_are_kept),
         TEST(operands_below_a_catch_are_kept),
