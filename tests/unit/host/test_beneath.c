@@ -208,6 +208,15 @@ static void a_slash_at_the_end_wants_a_folder_and_follows_nothing_more(void **st
     close(folder);
 }
 
+// The root of a chroot may be without them.
+static bool is_there(const char *path)
+{
+    if (access(path, F_OK) == 0)
+        return true;
+    print_message("# no %s\n", path);
+    return false;
+}
+
 static void proc_and_sysfs_are_outside_wherever_they_are_mounted(void **state)
 {
     struct beneath_place place;
@@ -216,11 +225,14 @@ static void proc_and_sysfs_are_outside_wherever_they_are_mounted(void **state)
     (void)state;
     assert_int_equal(beneath_open_root(&all, "/", true), 0);
     all.use_openat2 = use_openat2;
-    assert_int_equal(beneath_open(&all, "proc/self/mem", 13, O_RDWR, 0, true), -EXDEV);
-    assert_int_equal(beneath_open(&all, "proc", 4, O_RDONLY, 0, true), -EXDEV);
-    assert_int_equal(beneath_open(&all, "proc/self/exe", 13, O_PATH, 0, false), -EXDEV);
-    assert_int_equal(beneath_open(&all, "sys/kernel", 10, O_RDONLY, 0, true), -EXDEV);
-    assert_int_equal(beneath_find(&all, "proc/self/exe", 13, &place), -EXDEV);
+    if (is_there("/proc/self/exe")) {
+        assert_int_equal(beneath_open(&all, "proc/self/mem", 13, O_RDWR, 0, true), -EXDEV);
+        assert_int_equal(beneath_open(&all, "proc", 4, O_RDONLY, 0, true), -EXDEV);
+        assert_int_equal(beneath_open(&all, "proc/self/exe", 13, O_PATH, 0, false), -EXDEV);
+        assert_int_equal(beneath_find(&all, "proc/self/exe", 13, &place), -EXDEV);
+    }
+    if (is_there("/sys/kernel"))
+        assert_int_equal(beneath_open(&all, "sys/kernel", 10, O_RDONLY, 0, true), -EXDEV);
     beneath_close(&all);
 }
 
