@@ -79,10 +79,10 @@ static enum trap_code classify(const struct store *store, uintptr_t address, uin
 
 // Makes the interrupted run of `store` end with `code`. Where the cell is, is known only with
 // preserve_none, whose registers handlers have no use for but their arguments: other conventions'
-// are soon used for something else.
+// are soon used for something else, and on AArch64 it moves on before the access.
 static void land(struct store *store, enum trap_code code, void *context)
 {
-    bool known = PINFOLD_PRESERVE_NONE && in_handlers(trap_context_pc(context));
+    bool known = TRAP_FAULT_HAS_PLACE && in_handlers(trap_context_pc(context));
 
     store->trap_pc = known ? trap_context_cell(context) : NULL;
     trap_context_redirect(context, run_landing, code);

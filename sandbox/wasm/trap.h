@@ -66,9 +66,15 @@ void run_landing(uintptr_t trap_code) __attribute__((noreturn));
 /*
  * The processor's part, in trap_<architecture>.c; `ucontext` is what signal handlers get. The pc
  * that was interrupted; the register with the handlers' first argument, which with preserve_none
- * points to a cell while the pc is inside a handler; and the rewriting of the context, so that it
- * continues in a call `function(argument)` that must not return. All async-signal-safe.
+ * points to a cell while the pc is inside a handler, where TRAP_FAULT_HAS_PLACE (else NULL);
+ * and the rewriting of the context, so that it continues in a call `function(argument)` that must
+ * not return. All async-signal-safe.
  */
+#if PINFOLD_PRESERVE_NONE && defined(__x86_64__)
+#define TRAP_FAULT_HAS_PLACE 1
+#else
+#define TRAP_FAULT_HAS_PLACE 0
+#endif
 uintptr_t trap_context_pc(const void *ucontext);
 const uint8_t *trap_context_cell(const void *ucontext);
 void trap_context_redirect(void *ucontext, void (*function)(uintptr_t), uintptr_t argument);

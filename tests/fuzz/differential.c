@@ -308,7 +308,7 @@ static void compare_traps(const struct comparison *c, const struct side *side)
         differ(c, side, "trap %s, not %s", trap_wording(given->code), trap_wording(wanted->trap));
     // The register that tells where a fault happened is kept by one calling convention only.
     if (wanted->trap_function == UINT32_MAX ||
-        (!PINFOLD_PRESERVE_NONE && !side->checked && given->code == TRAP_MEMORY_OUT_OF_BOUNDS))
+        (!TRAP_FAULT_HAS_PLACE && !side->checked && given->code == TRAP_MEMORY_OUT_OF_BOUNDS))
         return;
     if (!given->has_place)
         differ(c, side, "a trap without place: %s", trap_wording(given->code));

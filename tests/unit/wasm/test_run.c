@@ -204,7 +204,7 @@ static void signal_ends_a_tight_loop(void **state)
     build_function(":", "", CODE(BEGUN, LOOP, EMPTY, BR, 0, END));
     instance = instantiate_built();
     assert_interrupted_often(instance, 1);
-    if (PINFOLD_PRESERVE_NONE) {
+    if (TRAP_FAULT_HAS_PLACE) {
         assert_true(trap.has_place);
         assert_int_equal(trap.funcidx, 1);
     }

@@ -465,7 +465,7 @@ static void trap_after_a_call_across_names_the_caller(void **state)
     assert_int_equal(trap.offset, caller->module->bodies[0].offset + 3);
     restore_fault_handler();
     CALL_TRAPS(TRAP_MEMORY_OUT_OF_BOUNDS, caller, faulting);
-    if (!PINFOLD_PRESERVE_NONE) // the place of a fault is not known
+    if (!TRAP_FAULT_HAS_PLACE) // the place of a fault is not known
         return;
     assert_ptr_equal(trap.instance, caller);
     assert_int_equal(trap.funcidx, faulting);
