@@ -11,8 +11,7 @@ mode=${1:-quick}
 logs=build/logs
 # Converted specification tests, where the machine has them.
 spec=${PINFOLD_SPEC:-../shared/spec}
-spec_folders='core bulk-memory memory64 multi-memory simd relaxed-simd exceptions legacy-exceptions'
-spec_proposals='custom-page-sizes threads wide-arithmetic'
+spec_folders=$(grep -v '^#' tests/spec/folders.txt)
 fuzz_seconds=5
 # For how long hostile workers attack each state of a host that a sanitizer watches.
 hostile_ms=300
@@ -205,31 +204,31 @@ counted() {
 }
 
 # spec_tests NAME FOLDER: the scripts, if there, in each way of running: with guard pages, with
-# explicit bounds checks, and counting fuel.
+# explicit bounds checks, and counting fuel. Nothing may be skipped for what the engine lacks.
 spec_tests() {
     paths=
+    proposals=
     for spec_folder in $spec_folders; do
-        if [ -d "$spec/$spec_folder" ]; then
-            paths="$paths $spec/$spec_folder"
-        fi
+        [ -d "$spec/$spec_folder" ] || continue
+        case $spec_folder in
+        proposals/*) proposals="$proposals ${spec_folder#proposals/}" ;;
+        *) paths="$paths $spec/$spec_folder" ;;
+        esac
     done
-    if [ -z "$paths" ]; then
+    if [ -z "$paths$proposals" ]; then
         note "note  $1-spec: no specification tests in $spec, skipped"
         return 0
     fi
-    # shellcheck disable=SC2086
-    counted "$1-spec" "$2/tests/pinfold-spec" $paths
-    # shellcheck disable=SC2086
-    counted "$1-spec-checked" "$2/tests/pinfold-spec" --checked $paths
-    # shellcheck disable=SC2086
-    counted "$1-spec-metered" "$2/tests/pinfold-spec" --metered $paths
-    for spec_proposal in $spec_proposals; do
-        if [ -d "$spec/proposals/$spec_proposal" ]; then
-            for spec_option in --verbose --checked --metered; do
-                counted "$1-spec-$spec_proposal$spec_option" "$2/tests/pinfold-spec" \
-                    --feature "$spec_proposal" "$spec_option" "$spec/proposals/$spec_proposal"
-            done
-        fi
+    for spec_option in '' --checked --metered; do
+        # Unquoted: lists of words, the option one or none.
+        # shellcheck disable=SC2086
+        [ -z "$paths" ] || counted "$1-spec$spec_option" "$2/tests/pinfold-spec" --strict \
+            $spec_option $paths
+        for spec_proposal in $proposals; do
+            # shellcheck disable=SC2086
+            counted "$1-spec-$spec_proposal$spec_option" "$2/tests/pinfold-spec" --strict \
+                $spec_option --feature "$spec_proposal" "$spec/proposals/$spec_proposal"
+        done
     done
 }
 

@@ -12,7 +12,7 @@ static bool binary_of(const struct session *session, const json_t *command,
     if (!script_module(session->script, command, module))
         finding_fail(finding, "the script has no such module");
     else if (module->is_text)
-        finding_set(finding, VERDICT_IGNORED, "in text format");
+        finding_ignore(finding, CAUSE_TEXT);
     else
         return true;
     return false;
@@ -218,7 +218,7 @@ static void run_assert_invalid(struct session *session, const json_t *command, s
 {
     (void)made;
     if (*script_word(command, "obsolete") != '\0')
-        finding_set(finding, VERDICT_IGNORED, "obsolete");
+        finding_ignore(finding, CAUSE_OBSOLETE);
     else
         expect_refusal(session, command, ERROR_KIND_INVALID, finding);
 }
@@ -276,7 +276,7 @@ static void run_custom(struct session *session, const json_t *command, struct ha
     (void)session;
     (void)command;
     (void)made;
-    finding_set(finding, VERDICT_IGNORED, "about a custom section");
+    finding_ignore(finding, CAUSE_CUSTOM);
 }
 
 /* Names. */

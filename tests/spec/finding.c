@@ -18,6 +18,24 @@ void finding_set(struct finding *finding, enum verdict verdict, const char *form
     va_end(arguments);
 }
 
+const char *cause_wording(enum cause cause)
+{
+    static const char *const wordings[] = {
+        [CAUSE_TEXT] = "in text format",    [CAUSE_CUSTOM] = "about custom sections",
+        [CAUSE_OBSOLETE] = "obsolete",      [CAUSE_DEPENDENT] = "dependent on what was skipped",
+        [CAUSE_LISTED] = "listed as later",
+    };
+
+    return wordings[cause];
+}
+
+void finding_ignore(struct finding *finding, enum cause cause)
+{
+    if (finding->verdict == VERDICT_PASSED)
+        finding->cause = cause;
+    finding_set(finding, VERDICT_IGNORED, "%s", cause_wording(cause));
+}
+
 void finding_needs(struct finding *finding, enum feature feature)
 {
     if (finding->verdict == VERDICT_PASSED)

@@ -20,6 +20,16 @@ enum verdict {
     VERDICT_SKIPPED,     /* the final form of the three above */
 };
 
+/* Why a command is skipped. The last two say that the engine lacks something. */
+enum cause {
+    CAUSE_TEXT,
+    CAUSE_CUSTOM,
+    CAUSE_OBSOLETE,
+    CAUSE_DEPENDENT,
+    CAUSE_LISTED,
+    CAUSE_COUNT
+};
+
 enum {
     FINDING_TEXT_SIZE = 320
 };
@@ -27,6 +37,7 @@ enum {
 struct finding {
     enum verdict verdict;
     enum feature feature;
+    enum cause cause;               /* of what is ignored or skipped */
     char reason[FINDING_TEXT_SIZE]; /* for people; empty when passed */
     char note[FINDING_TEXT_SIZE];   /* a message that differs from the expected one, or empty */
 };
@@ -36,6 +47,12 @@ void finding_set(struct finding *finding, enum verdict verdict, const char *form
 
 /* Failed, for the reason given. */
 #define finding_fail(finding_, ...) finding_set(finding_, VERDICT_FAILED, __VA_ARGS__)
+
+/* Ignored; the reason is the cause's wording. */
+void finding_ignore(struct finding *finding, enum cause cause);
+
+/* What is said of a command that is skipped, such as "in text format". */
+const char *cause_wording(enum cause cause);
 
 /* Unsupported. */
 void finding_needs(struct finding *finding, enum feature feature);

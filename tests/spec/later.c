@@ -142,6 +142,7 @@ static void judge_listed(struct later_range *range, struct finding *finding)
         finding_fail(finding, "listed as later (%s) but passes: remove it from the list", listed);
     } else if (finding->verdict == VERDICT_UNSUPPORTED && finding->feature == range->feature) {
         finding->verdict = VERDICT_SKIPPED;
+        finding->cause = CAUSE_LISTED;
     } else if (finding->verdict == VERDICT_UNSUPPORTED) {
         finding->verdict = VERDICT_PASSED; // the first thing wrong would win
         finding_fail(finding, "listed as later (%s) but needs %s: correct the list", listed,
@@ -153,8 +154,17 @@ void later_judge(struct later_range *range, struct finding *finding)
 {
     if (range != NULL)
         judge_listed(range, finding);
+    if (finding->verdict == VERDICT_DEPENDENT)
+        finding->cause = CAUSE_DEPENDENT;
     if (finding->verdict == VERDICT_DEPENDENT || finding->verdict == VERDICT_IGNORED)
         finding->verdict = VERDICT_SKIPPED;
     if (finding->verdict == VERDICT_UNSUPPORTED)
         finding->verdict = VERDICT_FAILED;
+}
+
+void later_judge_strictly(struct finding *finding)
+{
+    if (finding->verdict == VERDICT_DEPENDENT)
+        finding->verdict = VERDICT_FAILED;
+    later_judge(NULL, finding);
 }

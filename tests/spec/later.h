@@ -42,3 +42,6 @@ struct later_range *later_find(const struct later *later, const char *script, un
  * What is dependent needs no entry, what is unsupported does.
  */
 void later_judge(struct later_range *range, struct finding *finding);
+
+/* As later_judge, where nothing may be listed: what is dependent fails, too. */
+void later_judge_strictly(struct finding *finding);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs converted specification scripts through the engine:
-//     pinfold-spec [--checked] [--metered] [--feature NAME]… [--later FILE] [--verbose]
+//     pinfold-spec [--checked] [--metered] [--feature NAME]… [--strict] [--later FILE] [--verbose]
 //                  [--print-later] PATH…
-// Prints a line for each script that falls short and last "N passed, N failed, N skipped", which
-// add up to all commands. Exit status 1 when something failed, 2 for a wrong command line.
+// Prints a line for each script that falls short, one with the causes of what was skipped, and last
+// "N passed, N failed, N skipped", which add up to all commands. Exit status 1 when something
+// failed, 2 for a wrong command line.
 #include <getopt.h>
 #include <stdio.h>
 
@@ -12,10 +13,12 @@
 
 static const char usage[] =
     "usage: pinfold-spec [OPTION]... PATH...\n"
-    "PATH is a script (NAME.json, with its blob beside it) or a folder of scripts.\n"
+    "PATH is a script (NAME.json, with its blob beside it) or a folder with scripts in it or "
+    "below.\n"
     "  --checked      explicit bounds checks instead of guard pages\n"
     "  --metered      count fuel\n"
     "  --feature NAME switch a proposal on, by its folder's name, such as wide-arithmetic\n"
+    "  --strict       skip nothing for what the engine lacks: there is no list\n"
     "  --later FILE   the list of what may be skipped, instead of tests/spec/later.txt\n"
     "  --print-later  print the lines which that list needs now, the rest on stderr\n"
     "  --verbose      all scripts, all failures, and messages with unexpected wording\n";
@@ -24,6 +27,7 @@ struct options {
     struct engine_config config;
     const char *later;
     bool print_later;
+    bool strict;
     bool verbose;
 };
 
@@ -50,6 +54,7 @@ static int parse_options(int argc, char **argv, struct options *options)
     static const struct option names[] = {
         {"checked", no_argument, NULL, 'c'},
         {"metered", no_argument, NULL, 'm'},
+        {"strict", no_argument, NULL, 's'},
         {"later", required_argument, NULL, 'l'},
         {"print-later", no_argument, NULL, 'p'},
         {"verbose", no_argument, NULL, 'v'},
@@ -77,6 +82,9 @@ static int parse_options(int argc, char **argv, struct options *options)
             break;
         case 'p':
             options->print_later = true;
+            break;
+        case 's':
+            options->strict = true;
             break;
         case 'v':
             options->verbose = true;
@@ -116,7 +124,8 @@ int main(int argc, char **argv)
     runner.config = options.config;
     runner.wanted = options.print_later ? stdout : NULL;
     report_init(&runner.report, options.print_later ? stderr : stdout, options.verbose);
-    if (!options.print_later && !read_list(&runner.later, options.later))
+    runner.strict = options.strict;
+    if (!options.strict && !options.print_later && !read_list(&runner.later, options.later))
         return 2;
     for (int i = first; i < argc; i++)
         runner_run(&runner, argv[i]);

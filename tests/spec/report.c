@@ -44,6 +44,7 @@ void report_add(struct report *report, unsigned line, const char *type,
         break;
     case VERDICT_SKIPPED:
         report->script.skipped++;
+        report->causes[finding->cause]++;
         break;
     case VERDICT_FAILED:
     case VERDICT_UNSUPPORTED: // the last three are not final
@@ -84,11 +85,27 @@ void report_end_script(struct report *report, const char *name)
     report->total.skipped += report->script.skipped;
 }
 
+static void print_causes(const struct report *report)
+{
+    const char *separator = "skipped: ";
+
+    for (unsigned i = 0; i < CAUSE_COUNT; i++) {
+        if (report->causes[i] == 0)
+            continue;
+        (void)fprintf(report->stream, "%s%lu %s", separator, report->causes[i],
+                      cause_wording((enum cause)i));
+        separator = ", ";
+    }
+    if (report->total.skipped > 0)
+        (void)fputs("\n", report->stream);
+}
+
 void report_finish(struct report *report)
 {
     if (report->verbose)
         (void)fprintf(report->stream, "%lu messages differ from the expected ones\n",
                       report->note_count);
+    print_causes(report);
     (void)fprintf(report->stream, "%lu passed, %lu failed, %lu skipped\n", report->total.passed,
                   report->total.failed, report->total.skipped);
     (void)fflush(report->stream);

@@ -17,6 +17,7 @@ struct report {
     FILE *stream;
     bool verbose; /* all failures, notes, and scripts without failures too */
     struct counts total;
+    unsigned long causes[CAUSE_COUNT]; /* of what was skipped */
     unsigned long note_count;
     struct counts script; /* of the script under way, as are the next two */
     char *details;
@@ -32,5 +33,8 @@ void report_add(struct report *report, unsigned line, const char *type,
                 const struct finding *finding);
 void report_end_script(struct report *report, const char *name);
 
-/* Prints the closing line, "N passed, N failed, N skipped", after one about notes if verbose. */
+/*
+ * Prints the closing line, "N passed, N failed, N skipped", after one that tells the skipped by
+ * cause, if there are any, and one about notes if verbose.
+ */
 void report_finish(struct report *report);

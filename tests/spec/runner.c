@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/spec/runner.h"
 
-#include <dirent.h>
+#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "tests/spec/commands.h"
 #include "tests/spec/progress.h"
@@ -16,6 +15,10 @@ static void judge(struct runner *runner, const char *script, unsigned line, stru
 {
     struct later_range as_wanted = {.feature = finding->feature};
 
+    if (runner->strict) {
+        later_judge_strictly(finding);
+        return;
+    }
     if (runner->wanted == NULL) {
         later_judge(later_find(&runner->later, script, line), finding);
         return;
@@ -96,50 +99,55 @@ void runner_run_script(struct runner *runner, const char *path)
     script_finish(&script);
 }
 
-static int is_script(const struct dirent *entry)
+static bool is_script(const FTSENT *entry)
 {
-    const char *dot = strrchr(entry->d_name, '.');
+    const char *dot = strrchr(entry->fts_name, '.');
 
     return dot != NULL && strcmp(dot, ".json") == 0;
 }
 
-static int compare_names(const struct dirent **left, const struct dirent **right)
+static int compare_names(const FTSENT **left, const FTSENT **right)
 {
-    return strcmp((*left)->d_name, (*right)->d_name);
+    return strcmp((*left)->fts_name, (*right)->fts_name);
 }
 
-static void run_folder(struct runner *runner, const char *path)
+// Whoever names a file knows that it is a script.
+static bool run_entry(struct runner *runner, const FTSENT *entry)
 {
-    struct dirent **entries = NULL;
-    int count = scandir(path, &entries, is_script, compare_names);
-
-    if (count <= 0) {
-        (void)fprintf(stderr, "pinfold-spec: %s: no scripts\n", path);
+    switch (entry->fts_info) {
+    case FTS_F:
+        if (entry->fts_level > FTS_ROOTLEVEL && !is_script(entry))
+            return false;
+        runner_run_script(runner, entry->fts_accpath);
+        return true;
+    case FTS_DNR:
+    case FTS_ERR:
+    case FTS_NS:
+        (void)fprintf(stderr, "pinfold-spec: %s: %s\n", entry->fts_path,
+                      strerrordesc_np(entry->fts_errno));
         runner->broken = true;
+        return false;
+    default:
+        return false;
     }
-    for (int i = 0; i < count; i++) {
-        char *script = NULL;
-
-        if (asprintf(&script, "%s/%s", path, entries[i]->d_name) < 0)
-            runner->broken = true;
-        else
-            runner_run_script(runner, script);
-        free(script);
-        free(entries[i]);
-    }
-    free(entries);
 }
 
 void runner_run(struct runner *runner, const char *path)
 {
-    struct stat status;
+    char *name = strdup(path);
+    FTS *tree = name == NULL ? NULL
+                             : fts_open((char *[]){name, NULL},
+                                        FTS_COMFOLLOW | FTS_LOGICAL | FTS_NOCHDIR, compare_names);
+    unsigned count = 0;
 
-    if (stat(path, &status) != 0) {
-        perror(path);
-        runner->broken = true;
-    } else if (S_ISDIR(status.st_mode)) {
-        run_folder(runner, path);
-    } else {
-        runner_run_script(runner, path);
+    if (tree != NULL) {
+        for (FTSENT *entry = fts_read(tree); entry != NULL; entry = fts_read(tree))
+            count += run_entry(runner, entry);
+        (void)fts_close(tree);
     }
+    if (count == 0) {
+        (void)fprintf(stderr, "pinfold-spec: %s: no scripts\n", path);
+        runner->broken = true;
+    }
+    free(name);
 }

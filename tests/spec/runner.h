@@ -13,11 +13,12 @@ struct runner {
     struct later later;
     struct report report;
     FILE *wanted; /* where to print the lines that later.txt needs now; NULL: take it as it is */
+    bool strict;  /* nothing may be skipped for what the engine lacks */
     bool broken;  /* something went wrong that is no command's failure */
 };
 
 /* Runs one script. */
 void runner_run_script(struct runner *runner, const char *path);
 
-/* Runs a script, or all scripts of a folder in the order of their names. */
+/* Runs a script, or all scripts in a folder and below it, in the order of their names. */
 void runner_run(struct runner *runner, const char *path);

@@ -438,7 +438,8 @@ static void script_of_true_assertions_passes(void **state)
     (void)state;
     expect_counts("passing", 30, 0, 3); // skipped: text format, custom section, obsolete
     report_finish(&runner.report);
-    assert_string_equal(output, "30 passed, 0 failed, 3 skipped\n");
+    assert_string_equal(output, "skipped: 1 in text format, 1 about custom sections, 1 obsolete\n"
+                                "30 passed, 0 failed, 3 skipped\n");
     assert_false(runner.broken);
 }
 
@@ -485,6 +486,29 @@ static void listed_module_is_skipped_with_what_depends_on_it(void **state)
     assert_true(read_list(later, "samples/later 1 gc types\n"));
     expect_counts("later", 3, 0, 7);
     assert_false(runner.broken);
+    report_finish(&runner.report);
+    assert_string_equal(output, "skipped: 6 dependent on what was skipped, 1 listed as later\n"
+                                "3 passed, 0 failed, 7 skipped\n");
+}
+
+// Even with a list.
+static void strict_runs_skip_nothing_for_what_the_engine_lacks(void **state)
+{
+    (void)state;
+    runner.strict = true;
+    assert_true(read_list(&runner.later, "samples/later 1 gc types\n"));
+    expect_counts("later", 3, 7, 0);
+    expect_counts("passing", 30, 0, 3);
+}
+
+// No script depends on a module that is skipped for its format.
+static void strict_runs_fail_what_depends_on_a_skipped_module(void **state)
+{
+    struct finding finding = {.verdict = VERDICT_DEPENDENT};
+
+    (void)state;
+    later_judge_strictly(&finding);
+    assert_int_equal(finding.verdict, VERDICT_FAILED);
 }
 
 static void unlisted_module_fails_with_what_depends_on_it(void **state)
@@ -540,7 +564,7 @@ static void paths_without_scripts_are_reported(void **state)
     run(SAMPLES "samples.py"); // no JSON
     assert_true(runner.broken);
     runner.broken = false;
-    run(PINFOLD_SOURCE_ROOT "/tests/spec"); // no scripts
+    run(PINFOLD_SOURCE_ROOT "/tests/lint"); // no scripts
     assert_true(runner.broken);
 }
 
@@ -551,6 +575,16 @@ static void folder_is_all_its_scripts(void **state)
     assert_int_equal(runner.report.total.passed + runner.report.total.failed +
                          runner.report.total.skipped,
                      33 + 4 + 31 + 23 + 10);
+}
+
+static void folder_is_also_the_folders_in_it(void **state)
+{
+    (void)state;
+    run(PINFOLD_SOURCE_ROOT "/tests/spec");
+    assert_int_equal(runner.report.total.passed + runner.report.total.failed +
+                         runner.report.total.skipped,
+                     33 + 4 + 31 + 23 + 10);
+    assert_false(runner.broken);
 }
 
 #define RUNNER_TEST(name_) cmocka_unit_test_setup_teardown(name_, set_up, tear_down)
@@ -580,6 +614,8 @@ int main(void)
         RUNNER_TEST(every_wrong_action_fails),
         RUNNER_TEST(every_wrong_module_command_fails),
         RUNNER_TEST(listed_module_is_skipped_with_what_depends_on_it),
+        RUNNER_TEST(strict_runs_skip_nothing_for_what_the_engine_lacks),
+        cmocka_unit_test(strict_runs_fail_what_depends_on_a_skipped_module),
         RUNNER_TEST(unlisted_module_fails_with_what_depends_on_it),
         RUNNER_TEST(listed_module_of_another_feature_fails),
         RUNNER_TEST(listed_commands_that_pass_fail),
@@ -587,6 +623,7 @@ int main(void)
         RUNNER_TEST(needed_entries_can_be_printed),
         RUNNER_TEST(paths_without_scripts_are_reported),
         RUNNER_TEST(folder_is_all_its_scripts),
+        RUNNER_TEST(folder_is_also_the_folders_in_it),
     };
 
     return cmocka_run_group_tests_name("spec/runner", tests, save_fault_action, NULL);
