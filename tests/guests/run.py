@@ -15,12 +15,14 @@ import tempfile
 import time
 
 import build
+import lua_tests
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 README = os.path.join(HERE, "..", "..", "README.md")
 PINFOLD = os.path.abspath(sys.argv[1])
 SECONDS = 900
 DATA_BYTES = 20_000_000
+LUA_PROGRAMS_MIN = 200
 
 # How each program prints a file, for the test that it can print no other.
 PRINT = {
@@ -28,6 +30,7 @@ PRINT = {
     "bzip2": ["-kcf", "{path}"],
     "zstd": ["-qcf", "{path}"],
     "sqlite3": [":memory:", "SELECT readfile('{path}')"],
+    "lua": ["-e", "print(io.open('{path}'):read('a'))"],
     "python": ["-I", "-c", "print(open('{path}').read())"],
 }
 # How it makes a file, if it does.
@@ -35,6 +38,7 @@ MAKE = {
     "bzip2": ["-k", "{path}"],
     "zstd": ["-q", "{path}"],
     "sqlite3": ["{path}.db", "CREATE TABLE made (x)"],
+    "lua": ["-e", "assert(io.open('{path}.new', 'w'))"],
     "python": ["-I", "-c", "open('{path}.new', 'w')"],
 }
 
@@ -53,6 +57,10 @@ def read(path):
         return file.read()
 
 
+def ratio(guest, native):
+    return f"{guest:.2f} s, native {native:.2f} s, ratio {guest / native:.1f}"
+
+
 class Pair:
     """A program, as a guest and natively, with a folder for each."""
 
@@ -65,14 +73,14 @@ class Pair:
         self.policy = shutil.copy(f"{HERE}/{name}.yaml", f"{folder}/policy.yaml")
         os.chmod(self.policy, 0o600)
 
-    def execute(self, command):
+    def execute(self, command, folder):
         environment = {"PATH": os.environ["PATH"], "HOME": self.folder, "LC_ALL": "C.UTF-8"}
         if "PINFOLD_LIBEXEC" in os.environ:
             environment["PINFOLD_LIBEXEC"] = os.environ["PINFOLD_LIBEXEC"]
         start = time.monotonic()
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                                  timeout=SECONDS, cwd=self.folder, env=environment)
+                                  timeout=SECONDS, cwd=folder, env=environment)
         except subprocess.TimeoutExpired as error:
             raise Failure(f"{command[0]}: not done after {SECONDS} s") from error
         return done, time.monotonic() - start
@@ -80,11 +88,12 @@ class Pair:
     def guest(self, arguments, access="write"):
         words = [word.format(work="/work") for word in arguments]
         return self.execute([PINFOLD, "run", "--policy", self.policy, "--dir",
-                             f"{self.guest_folder}::/work:{access}", self.module, *words])
+                             f"{self.guest_folder}::/work:{access}", self.module, *words],
+                            self.folder)
 
     def native(self, arguments):
         words = [word.format(work=self.native_folder) for word in arguments]
-        return self.execute([self.native_program, *words])
+        return self.execute([self.native_program, *words], self.native_folder)
 
     def give(self, name, content):
         """A file for both."""
@@ -103,8 +112,7 @@ class Pair:
         for name in files:
             expect(read(f"{self.guest_folder}/{name}") == read(f"{self.native_folder}/{name}"),
                    name, "differs from what the native program made")
-        return native.stdout, (f"{guest_seconds:.2f} s, native {native_seconds:.2f} s,"
-                               f" ratio {guest_seconds / native_seconds:.1f}")
+        return native.stdout, ratio(guest_seconds, native_seconds)
 
 
 # --- checks: each is a sentence and a function, which may say more --------------------------------
@@ -186,6 +194,44 @@ def sqlite3_checks(pair):
     yield "leaves a database that the native program finds whole and the same", opens
 
 
+def lua_checks(pair):
+    def runs():
+        total = passed = 0
+        for name, program in lua_tests.programs(f"{os.path.dirname(pair.module)}/tests"):
+            pair.give(name, program)
+            total += 1
+            # What changed since 5.3, or looks into the interpreter, fails natively.
+            if pair.native([name])[0].returncode == 0:
+                guest, _ = pair.guest([name])
+                expect(guest.returncode == 0, name, guest.stderr.decode()[-2000:])
+                passed += 1
+        expect(passed >= LUA_PROGRAMS_MIN, "the native program passes", passed, "of", total)
+        return f"{passed} of {total}"
+
+    def both(name, first, last):
+        arguments = ["-e", first, name]
+        (native, native_seconds), (guest, seconds) = pair.native(arguments), pair.guest(arguments)
+        for done in (native, guest):
+            expect(done.returncode == 0 and last in done.stdout, name, done.returncode,
+                   done.stdout[-500:], done.stderr.decode()[-2000:])
+        return ratio(seconds, native_seconds)
+
+    def finishes():
+        if not os.path.exists(f"{lua_tests.SUITE}/all.lua"):
+            raise build.Missing(f"no tests of Lua 5.4 in {lua_tests.SUITE}")
+        for folder in (pair.guest_folder, pair.native_folder):
+            shutil.copytree(lua_tests.SUITE, folder, dirs_exist_ok=True)
+        times = both("all.lua", "_port = true", b"final OK !!!")
+        # What that leaves out as not portable works, too, but in main.lua and files.lua, which
+        # start commands: WASI has none.
+        for name in ("attrib.lua", "gc.lua", "math.lua", "strings.lua"):
+            both(name, "Message = print", b"OK")
+        return times
+
+    yield "runs those programs of Lua 5.3's test suite that the native one passes", runs
+    yield "runs the test suite of Lua 5.4 to the end", finishes
+
+
 def python_checks(pair):
     def runs():
         pair.give("files.py", read(f"{HERE}/files.py"))
@@ -239,7 +285,7 @@ def confinement_checks(pair):
 
 
 CHECKS = {"cmark": cmark_checks, "bzip2": bzip2_checks, "zstd": zstd_checks,
-          "sqlite3": sqlite3_checks, "python": python_checks}
+          "sqlite3": sqlite3_checks, "lua": lua_checks, "python": python_checks}
 
 
 def run_checks(pair, counts):
@@ -247,6 +293,9 @@ def run_checks(pair, counts):
         for sentence, check in checks:
             try:
                 said = check()
+            except build.Missing as error:
+                counts["skipped"] += 1
+                print(f"skip  {pair.name} {sentence}: {error}", flush=True)
             except (Failure, OSError) as error:
                 counts["failed"] += 1
                 print(f"FAIL  {pair.name} {sentence}: {error}", flush=True)

@@ -11,6 +11,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#define L_tmpnam 20
+
 #define F_RDLCK 0
 #define F_WRLCK 1
 #define F_UNLCK 2
