@@ -127,9 +127,15 @@ bool policy_guard(const struct policy *policy, const char *path, const char *wha
         return true;
     entered = begin(&walk, path);
     while (entered && next_name(&walk, name, &length)) {
-        if (!check_folder(policy, walk.folder, what, error))
+        // Whoever may write to a folder can exchange what has a name there, not the folder: where
+        // its ".." leads is for its parent's owner to say.
+        bool up = name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'));
+
+        if (!up && !check_folder(policy, walk.folder, what, error))
             return false;
         entered = enter(&walk, name, length);
+        if (up && length == 2 && !check_folder(policy, walk.folder, what, error))
+            return false;
     }
     return entered || policy_error_set(error, 0, 0,
                                        "wasi.dirs: nothing can be granted for writing: the way to "

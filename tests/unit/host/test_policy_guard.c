@@ -112,7 +112,22 @@ static void other_folders_may_be_written(void **state)
 static void a_folder_that_is_only_passed_through_is_guarded_too(void **state)
 {
     (void)state;
-    assert_guarded("b", in_folder("b/../a/deep/p.yaml"));
+    assert_guarded("a", in_folder("a/deep/../../b/p.yaml"));
+    assert_guarded("a", in_folder("a/deep/../p.yaml"));
+}
+
+// What is in a folder cannot make its ".." another one, unless the folder itself can be moved.
+static void a_folder_that_is_only_left_may_be_written(void **state)
+{
+    char before[PATH_MAX];
+
+    (void)state;
+    assert_free("b", in_folder("b/../a/deep/p.yaml"));
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(in_folder("a/deep")), 0);
+    assert_free("a/deep", "../../b/p.yaml");
+    assert_guarded("a", "../../b/p.yaml");
+    assert_int_equal(chdir(before), 0);
 }
 
 static void links_to_the_file_are_as_good_as_the_file(void **state)
@@ -179,6 +194,7 @@ int main(void)
         TEST(the_folders_of_a_file_are_not_written_but_read),
         TEST(other_folders_may_be_written),
         TEST(a_folder_that_is_only_passed_through_is_guarded_too),
+        TEST(a_folder_that_is_only_left_may_be_written),
         TEST(links_to_the_file_are_as_good_as_the_file),
         TEST(links_to_folders_on_the_way_are_guarded),
         TEST(a_relative_path_begins_in_the_working_directory),
