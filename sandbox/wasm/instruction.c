@@ -380,46 +380,46 @@ read_any(struct reader *reader, const struct type_names *names, struct instructi
     return !reader->failed;
 }
 
-// Most instructions of real modules have at most one immediate of one byte, or a memarg of two.
-enum short_form {
-    SHORT_NOT,
-    SHORT_NOTHING,
-    SHORT_INDEX,
-    SHORT_I32,
-    SHORT_MEMARG,
+// Most instructions of real modules have at most one immediate of one byte, or a memarg of two. Of
+// these forms everything is looked up: which one comes next nothing can predict, so that branches
+// on it would cost more than all the rest.
+struct short_form {
+    uint8_t length;   // in bytes with the opcode; 0: none
+    uint8_t index;    // bits of the first immediate that are an index
+    uint8_t constant; // it is a signed number instead
+    uint16_t more;    // bits of the two bytes behind the opcode that, if set, mean another form
 };
 
-static const uint8_t short_forms[IMMEDIATE_COUNT] = {
-    [IMMEDIATE_NONE] = SHORT_NOTHING,   [IMMEDIATE_LABEL] = SHORT_INDEX,
-    [IMMEDIATE_FUNCTION] = SHORT_INDEX, [IMMEDIATE_LOCAL] = SHORT_INDEX,
-    [IMMEDIATE_GLOBAL] = SHORT_INDEX,   [IMMEDIATE_I32] = SHORT_I32,
-    [IMMEDIATE_MEMARG0] = SHORT_MEMARG, [IMMEDIATE_MEMARG1] = SHORT_MEMARG,
-    [IMMEDIATE_MEMARG2] = SHORT_MEMARG, [IMMEDIATE_MEMARG3] = SHORT_MEMARG,
+static const struct short_form short_forms[IMMEDIATE_COUNT] = {
+    [IMMEDIATE_NONE] = {.length = 1},
+    [IMMEDIATE_LABEL] = {.length = 2, .index = 0x7F, .more = 0x80},
+    [IMMEDIATE_FUNCTION] = {.length = 2, .index = 0x7F, .more = 0x80},
+    [IMMEDIATE_LOCAL] = {.length = 2, .index = 0x7F, .more = 0x80},
+    [IMMEDIATE_GLOBAL] = {.length = 2, .index = 0x7F, .more = 0x80},
+    [IMMEDIATE_I32] = {.length = 2, .constant = true, .more = 0x80},
+    [IMMEDIATE_MEMARG0] = {.length = 3, .more = 0x80 << 8 | 0x80 | MEMOP_INDEX},
+    [IMMEDIATE_MEMARG1] = {.length = 3, .more = 0x80 << 8 | 0x80 | MEMOP_INDEX},
+    [IMMEDIATE_MEMARG2] = {.length = 3, .more = 0x80 << 8 | 0x80 | MEMOP_INDEX},
+    [IMMEDIATE_MEMARG3] = {.length = 3, .more = 0x80 << 8 | 0x80 | MEMOP_INDEX},
 };
 
 #define SHORT_BYTES 3 // that must be left to look for a short form
 
-// The number of bytes of the short form at `bytes`, which has put its immediates into the
-// instruction; 0 if it is none.
-static inline size_t read_short(const uint8_t *bytes, uint8_t immediate,
-                                struct instruction *instruction)
+// Reads a short form of that opcode, whose byte comes next; false if what comes is none.
+static inline bool read_short(struct reader *reader, uint16_t opcode,
+                              struct instruction *instruction)
 {
-    switch (short_forms[immediate]) {
-    case SHORT_NOTHING:
-        return 1;
-    case SHORT_INDEX:
-        instruction->index = bytes[1];
-        return bytes[1] < 0x80 ? 2 : 0;
-    case SHORT_I32:
-        instruction->bits = (uint32_t)((int32_t)(bytes[1] ^ 0x40) - 0x40);
-        return bytes[1] < 0x80 ? 2 : 0;
-    case SHORT_MEMARG:
-        instruction->alignment = bytes[1];
-        instruction->bits = bytes[2];
-        return bytes[1] < MEMOP_INDEX && bytes[2] < 0x80 ? 3 : 0;
-    default:
-        return 0;
-    }
+    const struct short_form *form = &short_forms[opcode_info[opcode].immediate];
+    uint8_t first = reader->cursor[1], second = reader->cursor[2];
+
+    if (form->length == 0 || (form->more & (first | second << 8)) != 0)
+        return false;
+    instruction->opcode = opcode;
+    instruction->index = first & form->index;
+    instruction->alignment = first;
+    instruction->bits = form->constant ? (uint32_t)((int32_t)(first ^ 0x40) - 0x40) : second;
+    reader->cursor += form->length;
+    return true;
 }
 
 bool instruction_read(struct reader *reader, const struct type_names *names,
@@ -428,14 +428,9 @@ bool instruction_read(struct reader *reader, const struct type_names *names,
     *instruction = (struct instruction){.offset = reader_offset(reader)};
     if (reader_remaining(reader) >= SHORT_BYTES) {
         uint16_t opcode = opcode_of_byte[*reader->cursor];
-        if (opcode != OPCODE_INVALID && opcode_info[opcode].feature == FEATURE_CORE) {
-            size_t length = read_short(reader->cursor, opcode_info[opcode].immediate, instruction);
-            if (length != 0) {
-                instruction->opcode = opcode;
-                reader->cursor += length;
-                return true;
-            }
-        }
+        if (opcode != OPCODE_INVALID && opcode_info[opcode].feature == FEATURE_CORE &&
+            read_short(reader, opcode, instruction))
+            return true;
     }
     return read_any(reader, names, instruction);
 }
