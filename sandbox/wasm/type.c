@@ -227,6 +227,26 @@ static bool copy_type(struct type_store *store, const struct deftype *type, uint
     return true;
 }
 
+// Where chains of supertypes are long, each type also knows one that is further up: above a type
+// whose jump and the jump from there are equally far, both of them, and else one step. So any
+// ancestor is a logarithmic number of steps away (skew-binary numbers; Myers, "An applicative
+// random-access stack").
+static void place_in_chain(struct type_store *store, uint32_t number)
+{
+    struct deftype *types = deftypes_of(store), *type = &types[number];
+
+    type->depth = 0;
+    type->jump = number;
+    if (type->supertype == TYPE_NONE)
+        return;
+    const struct deftype *above = &types[type->supertype];
+    const struct deftype *further = &types[above->jump];
+    bool equally_far = above->depth - further->depth == further->depth - types[further->jump].depth;
+
+    type->depth = above->depth + 1;
+    type->jump = equally_far ? further->jump : type->supertype;
+}
+
 // Appends a group that is new. On failure the store is as before.
 static bool append_group(struct type_store *store, const struct deftype *group, uint32_t count)
 {
@@ -243,9 +263,7 @@ static bool append_group(struct type_store *store, const struct deftype *group, 
         }
         copies[i].group_first = first;
         copies[i].group_count = count;
-        copies[i].depth = 0;
-        if (copies[i].supertype != TYPE_NONE)
-            copies[i].depth = deftypes_of(store)[copies[i].supertype].depth + 1;
+        place_in_chain(store, first + i);
     }
     store->count += count;
     store->group_count++;
@@ -346,10 +364,15 @@ bool valtype_matches_slow(const struct type_store *store, valtype sub, valtype s
 
 bool type_matches(const struct type_store *store, uint32_t sub, uint32_t super)
 {
-    // The chain ends: supertypes have smaller numbers than their subtypes.
-    while (sub != super && sub != TYPE_NONE)
-        sub = type_at(store, sub)->supertype;
-    return sub == super;
+    uint32_t depth = type_at(store, super)->depth;
+
+    while (sub != super) {
+        const struct deftype *type = type_at(store, sub);
+        if (type->depth <= depth)
+            return false;
+        sub = type_at(store, type->jump)->depth >= depth ? type->jump : type->supertype;
+    }
+    return true;
 }
 
 // Resulttype_sub, of as many types of each.

@@ -131,6 +131,7 @@ struct deftype {
     uint32_t group_first;     /* canonical number of the recursion group's first type */
     uint32_t group_count;     /* types in that group */
     uint32_t depth;           /* supertypes above it */
+    uint32_t jump;            /* one of them further up, or itself if there is none: see type.c */
     uint32_t parameter_count; /* functions; of others the number of fields, one of arrays */
     uint32_t result_count;    /* functions; of others 0 */
     const valtype *types;
@@ -154,7 +155,8 @@ void type_store_finish(struct type_store *store);
 
 /*
  * The canonical number of the recursion group of `count` types (1 or more) at `group`, entering it
- * if it is new; copies what it keeps, which has group_first, group_count and depth filled in.
+ * if it is new; copies what it keeps, which has group_first, group_count, depth and jump
+ * filled in.
  * Inside the group, references to its own members are written as canonical numbers
  * TYPE_GROUP_MEMBER + position, and supertypes come before their subtypes. Returns TYPE_NONE with a
  * limit error (its offset is the caller's to set) when the store is full.
@@ -189,7 +191,8 @@ static inline uint32_t deftype_result_slots(const struct deftype *type)
     return valtypes_slots(deftype_results(type), type->result_count);
 }
 
-/* Subtyping (specification: "Matching"). Not recursive: supertype chains are walked. */
+/* Subtyping (specification: "Matching"). Not recursive: supertype chains are walked, in a number of
+ * steps that grows as the logarithm of their length. */
 bool valtype_matches_slow(const struct type_store *store, valtype sub, valtype super);
 bool type_matches(const struct type_store *store, uint32_t sub, uint32_t super);
 

@@ -426,6 +426,34 @@ static void long_chains_of_supertypes_take_no_stack(void **state)
     assert_false(type_matches(&store, 0, number));
 }
 
+// Of all pairs in a tree with long and short branches, against a walk step by step.
+static void types_match_exactly_those_above_them(void **state)
+{
+    enum { COUNT = 300 };
+    uint32_t numbers[COUNT], seed = 1;
+
+    (void)state;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t back = 1 + ((seed = seed * 1103515245 + 12345) >> 16) % 3;
+        struct deftype type = open_type(COMPOSITE_STRUCT, i < back ? TYPE_NONE : numbers[i - back]);
+        valtype field = i; // so that none equals another
+        type.types = &field;
+        type.parameter_count = 1;
+        numbers[i] = enter_one(type);
+    }
+    for (uint32_t sub = 0; sub < COUNT; sub++) {
+        uint32_t above = numbers[sub];
+        for (uint32_t super = sub + 1; super-- > 0;) {
+            assert_int_equal(type_matches(&store, numbers[sub], numbers[super]),
+                             above == numbers[super]);
+            assert_int_equal(type_matches(&store, numbers[super], numbers[sub]), super == sub);
+            if (above == numbers[super])
+                above = type_at(&store, above)->supertype;
+        }
+        assert_int_equal(above, TYPE_NONE);
+    }
+}
+
 static void defined_types_stand_between_the_abstract_ones_of_their_kind(void **state)
 {
     static const struct {
@@ -530,6 +558,7 @@ int main(void)
         WITH_STORE(functions_extend_others_against_their_parameters),
         WITH_STORE(structures_extend_others_by_more_and_narrower_fields),
         WITH_STORE(long_chains_of_supertypes_take_no_stack),
+        WITH_STORE(types_match_exactly_those_above_them),
         WITH_STORE(defined_types_stand_between_the_abstract_ones_of_their_kind),
         cmocka_unit_test(types_print_as_the_text_format_has_them),
         cmocka_unit_test(print_cuts_off_what_does_not_fit),
