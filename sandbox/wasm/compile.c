@@ -123,7 +123,7 @@ static bool reserve_origin(struct compiler *c)
     struct arena *origins = &c->module->origins;
     size_t used = (size_t)(c->origin - origins->base);
 
-    if (!arena_commit(origins, used + used / 4 + ARENA_GRANULE))
+    if (!arena_commit(origins, used + ARENA_GRANULE))
         return compile_fail(c, ERROR_LIMIT_CODE, "the table of origins is too large");
     c->origin_limit = origins->base + origins->used;
     return true;

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/wasm/translate.h"
 
-// Makes more of the cells' arena accessible, in steps that grow with what is there, so that few
-// system calls are made.
+// Cells become accessible in steps that grow with what is there, so that few system calls are made,
+// but not for ever: what is accessible counts, used or not.
+#define GROWTH_MAX (1024u * 1024)
+
 static bool grow_cells(struct compiler *c, uint64_t needed)
 {
-    uint64_t maximum = c->options->code_bytes_max, wanted = needed + needed / 4;
+    uint64_t maximum = c->options->code_bytes_max, growth = needed / 4;
+    uint64_t wanted = needed + (growth < GROWTH_MAX ? growth : GROWTH_MAX);
 
     if (wanted > maximum)
         wanted = maximum;
-    if (needed > maximum || !arena_commit(&c->module->cells, wanted))
+    if (needed > maximum ||
+        (!arena_commit(&c->module->cells, wanted) && !arena_commit(&c->module->cells, needed)))
         return compile_fail(c, ERROR_LIMIT_CODE, "cells would take more than %llu bytes",
                             (unsigned long long)maximum);
     return true;
