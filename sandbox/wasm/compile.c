@@ -500,6 +500,7 @@ static bool compile_module(struct compiler *c)
     c->local_places = arena_array(&c->local_arena, LOCALS_EXPANDED, sizeof *c->local_places);
     c->initialised_log = arena_array(&c->local_arena, LIMIT_FRAME_SLOTS, sizeof(uint32_t));
     c->initialised = arena_alloc(&c->local_arena, LIMIT_FRAME_SLOTS, 1);
+    c->values_left = LIMIT_VALUES + (uint64_t)LIMIT_VALUES_PER_BYTE * c->module->size;
     c->out = c->module->cells.base;
     c->origin = c->module->origins.base;
     c->origin_limit = c->origin + c->module->origins.used;

@@ -427,6 +427,17 @@ static bool check_table(struct compiler *c, uint32_t *count)
 }
 
 // Entries go straight to a label unless values have to be moved there, or it is the function's.
+static void emit_table_stub(struct compiler *c, struct control *target, uint32_t count)
+{
+    target->stub = 0;
+    if (target != c->controls && control_in_homes(c, target, count))
+        return;
+    target->stub = code_offset(c);
+    trackers_reset(c);
+    if (reserve_cells(c, 0))
+        emit_branch(c, target, count, false);
+}
+
 static void emit_table_entries(struct compiler *c, uint32_t table, uint32_t count)
 {
     struct reader labels;
@@ -436,19 +447,14 @@ static void emit_table_entries(struct compiler *c, uint32_t table, uint32_t coun
     for (uint32_t i = 0; i <= c->instruction.count && !compile_failed(c); i++) {
         struct control *target = table_label(c, &labels);
         uint32_t field = table + i * 4;
-        if (target != c->controls && control_in_homes(c, target, count)) {
-            branch_field(c, target, field);
-            continue;
-        }
         if (target->stub_table != number) {
             target->stub_table = number;
-            target->stub = code_offset(c);
-            trackers_reset(c);
-            if (!reserve_cells(c, 0))
-                return;
-            emit_branch(c, target, count, false);
+            emit_table_stub(c, target, count);
         }
-        *(int32_t *)(void *)(c->start + field) = (int32_t)(target->stub - field);
+        if (target->stub == 0)
+            branch_field(c, target, field);
+        else
+            *(int32_t *)(void *)(c->start + field) = (int32_t)(target->stub - field);
     }
 }
 

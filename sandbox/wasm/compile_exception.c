@@ -144,7 +144,7 @@ static bool check_clause(struct compiler *c, const struct catch_clause *catch,
     const valtype *types = label_types(target, &count);
     bool matches = count == payload + has_reference;
 
-    if (has_tag && !type)
+    if ((has_tag && !type) || !spend_values(c, payload))
         return false;
     for (uint32_t i = 0; matches && i < payload; i++)
         matches = valtype_matches(c->store, deftype_parameters(type)[i], types[i]);

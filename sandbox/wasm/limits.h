@@ -39,6 +39,10 @@
 #define LIMIT_BLOCK_DEPTH         1000000u              /* blocks inside each other */
 #define LIMIT_FUNCTION_CODE_BYTES (1024u * 1024 * 1024) /* of translated code */
 
+/* Instructions with more than 16 operands or results, in all functions of a module together */
+#define LIMIT_VALUES          4194304u /* operands and results of theirs */
+#define LIMIT_VALUES_PER_BYTE 32u      /* and so many more for each byte of the module */
+
 /* At run time */
 #define LIMIT_TABLE_ELEMENTS   10000000u            /* elements of a table */
 #define LIMIT_EXCEPTION_BYTES  (256u * 1024 * 1024) /* of objects of exceptions */

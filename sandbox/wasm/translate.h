@@ -78,7 +78,7 @@ struct control {
     uint32_t clause;             // catch, catch_all: its own; else the last one, or CLAUSE_NONE
     uint32_t landings;           // last clause that lands at its end, linked by `landing`
     uint32_t initialised_height; // of the log of locals set inside
-    uint32_t stub;               // br_table: where the moves to this label were put
+    uint32_t stub;               // br_table: where the moves to this label were put, 0 if none are
     uint32_t stub_table;         // and for which br_table
     uint32_t checked_table;      // br_table whose operands were checked against this label
     uint32_t fuel_cell; // metered: offset of the cell that pays for what is directly inside
@@ -109,6 +109,7 @@ struct compiler {
     bool memory0_guarded;           // guard pages serve memory 0, and it alone
     bool constant;                  // compiling a constant expression
     uint32_t globals_visible;       // constant expressions: globals that may be read
+    uint64_t values_left;           // of LIMIT_VALUES
 
     // Validation.
     struct operand *operands; // the bottom of the stack; the one below ends where homes begin
@@ -171,6 +172,15 @@ static inline bool compile_failed(const struct compiler *c)
 static inline uint32_t operand_height(const struct compiler *c)
 {
     return (uint32_t)(c->top - c->operands);
+}
+
+// A type of a thousand values is named by one byte, as often as a module likes: from this many on,
+// whoever looks at them one by one asks first. A limit error otherwise.
+#define VALUES_FREE 16u
+bool spend_values_slow(struct compiler *c, uint32_t count);
+static inline bool spend_values(struct compiler *c, uint32_t count)
+{
+    return __builtin_expect(count <= VALUES_FREE, 1) || spend_values_slow(c, count);
 }
 
 // Pushes a temporary, with or without emitting code.

@@ -61,8 +61,21 @@ bool push(struct compiler *c, valtype type)
     return true;
 }
 
+bool spend_values_slow(struct compiler *c, uint32_t count)
+{
+    if (count > c->values_left)
+        return compile_fail(c, ERROR_LIMIT_CODE,
+                            "instructions of over %u values have over %u of them, and %u for each "
+                            "byte of the module",
+                            VALUES_FREE, LIMIT_VALUES, LIMIT_VALUES_PER_BYTE);
+    c->values_left -= count;
+    return true;
+}
+
 bool push_all(struct compiler *c, const valtype *types, uint32_t count)
 {
+    if (!spend_values(c, count))
+        return false;
     for (uint32_t i = 0; i < count; i++) {
         if (!push(c, types[i]))
             return false;
@@ -111,6 +124,8 @@ bool check_top(struct compiler *c, const valtype *types, uint32_t count)
         types += count - present;
         count = present;
     }
+    if (!spend_values(c, count))
+        return false;
     for (uint32_t i = 0; i < count; i++) {
         valtype found = c->top[(int64_t)i - count].type;
         if (!valtype_matches(c->store, found, types[i]))

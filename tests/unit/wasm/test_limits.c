@@ -551,6 +551,55 @@ static void branches_with_a_thousand_values_load_in_linear_time_or_are_refused(v
     assert_true(third < 0); // its moves would be 1.6 GB of cells
 }
 
+// Three bytes that name a type of a thousand parameters and results.
+static struct large build_value_blocks(uint32_t count)
+{
+    struct bytes code = {0};
+    char signature[2002];
+
+    memset(signature, 'i', 2001);
+    signature[1000] = ':';
+    signature[2001] = '\0';
+    build_type(signature);
+    put_repeated(&code, 1000, CODE(I32_CONST, 3));
+    put_repeated(&code, count, CODE(BLOCK, 0, END));
+    put_repeated(&code, 999, CODE(DROP));
+    return one_function("", &code, 3);
+}
+
+static void blocks_of_a_thousand_values_load_until_they_are_refused(void **state)
+{
+    (void)state;
+    assert_true(run_large(build_value_blocks, 500, false) >= 0);
+    assert_true(run_large(build_value_blocks, 100000, true) < 0);
+    assert_int_equal(error.code, ERROR_LIMIT_CODE);
+    assert_non_null(strstr(error.message, "for each byte of the module"));
+}
+
+// Each entry of a table, of one byte, goes to a label of a thousand values that are all in place.
+static struct large build_value_table(uint32_t count)
+{
+    struct bytes code = {0};
+    char signature[1002] = ":";
+
+    memset(signature + 1, 'i', 1000);
+    build_type(signature);
+    put_all(&code, CODE(BLOCK, 0));
+    put_repeated(&code, 1000, CODE(LOCAL_GET, 0, I32_EQZ));
+    put_all(&code, CODE(LOCAL_GET, 0, BR_TABLE));
+    put_u32(&code, count);
+    put_repeated(&code, count + 1, CODE(0));
+    put(&code, END);
+    put_repeated(&code, 999, CODE(DROP));
+    return one_function("i", &code, 1);
+}
+
+static void label_table_for_a_thousand_values_loads_in_linear_time(void **state)
+{
+    (void)state;
+    assert_linear("label table, many values", build_value_table, 250000);
+}
+
 /* Straight code: translation and linking. */
 
 static struct large build_straight(uint32_t count)
@@ -595,6 +644,8 @@ static const struct CMUnitTest tests[] = {
     LARGE(refilling_a_deep_stack_takes_linear_time),
     LARGE(live_references_at_many_calls_take_linear_time_or_are_refused),
     LARGE(branches_with_a_thousand_values_load_in_linear_time_or_are_refused),
+    LARGE(blocks_of_a_thousand_values_load_until_they_are_refused),
+    LARGE(label_table_for_a_thousand_values_loads_in_linear_time),
     LARGE(long_function_loads_and_links_in_linear_time),
 };
 
