@@ -141,7 +141,7 @@ enum wasi_errno wasi_ask(struct wasi *wasi, const struct file_request *request,
 
 uint8_t *wasi_memory(const struct wasi *wasi, uint64_t address, uint64_t length)
 {
-    const struct instance *instance = wasi->store->instances;
+    const struct instance *instance = engine_caller(wasi->store);
     const struct memory *memory;
 
     if (instance == NULL || instance->module->memory_count == 0)

@@ -60,7 +60,7 @@ struct wasi {
     wasi_output *output;
     wasi_files *files;
     void *context;       // of the two above; borrowed
-    struct store *store; // whose newest instance is the guest
+    struct store *store; // whose engine_caller is the guest
     struct descriptor_table descriptors;
     bool exited; // proc_exit was called: the run ended with TRAP_HOST for it
     uint32_t exit_status;

@@ -287,6 +287,19 @@ enum outcome engine_invoke(struct engine *engine, const struct function *functio
     return OUTCOME_TRAP;
 }
 
+struct instance *engine_caller(const struct store *store)
+{
+    return store->caller != NULL ? store->caller : store->instances;
+}
+
+struct instance *engine_set_caller(struct store *store, struct instance *instance)
+{
+    struct instance *before = store->caller;
+
+    store->caller = instance;
+    return before;
+}
+
 void engine_set_fuel(struct engine *engine, uint64_t fuel)
 {
     engine->store.fuel = fuel;

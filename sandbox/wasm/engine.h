@@ -104,6 +104,17 @@ uint32_t engine_call_slots(const struct engine *engine, const struct function *f
 enum outcome engine_invoke(struct engine *engine, const struct function *function,
                            union slot *slots, struct trap *trap);
 
+/*
+ * The instance whose code called the host function that is running: where the addresses among its
+ * arguments lie. A function that is called without code of a guest's has the instance that
+ * engine_set_caller says, a start function that is the host's own the instance that is being made;
+ * else it is the newest one. NULL if there is none.
+ */
+struct instance *engine_caller(const struct store *store);
+
+/* For calls by the embedder, from now on; returns whose turn it was, to be set again afterwards. */
+struct instance *engine_set_caller(struct store *store, struct instance *instance);
+
 /* Fuel left, in instructions; meaningful when metered. A new engine has UINT64_MAX / 2. */
 void engine_set_fuel(struct engine *engine, uint64_t fuel);
 uint64_t engine_fuel(const struct engine *engine);

@@ -120,6 +120,7 @@ struct store {
     enum trap_code trap;
     const uint8_t *trap_pc; /* cell that trapped, NULL where not known */
     const struct instance *trap_instance;
+    struct instance *caller; /* whose code called the host function that runs; see engine_caller */
     volatile sig_atomic_t interrupted;
 
     struct exception_heap exceptions;

@@ -174,28 +174,111 @@ static bool memorytype_matches(const struct memorytype *given, const struct memo
            limits_match(&given->limits, &wanted->limits);
 }
 
+// An external type; the field by the kind.
+struct externtype {
+    enum external_kind kind;
+    uint32_t number; // of functions and tags: their type's
+    struct tabletype table;
+    struct memorytype memory;
+    struct globaltype global;
+};
+
+static struct externtype externtype_of(const struct external *external)
+{
+    struct externtype type = {.kind = external->kind};
+
+    switch (external->kind) {
+    case EXTERNAL_FUNCTION:
+        type.number = external->function->type;
+        break;
+    case EXTERNAL_TABLE:
+        type.table = external->table->type;
+        break;
+    case EXTERNAL_MEMORY:
+        type.memory = external->memory->type;
+        break;
+    case EXTERNAL_GLOBAL:
+        type.global = external->global->type;
+        break;
+    case EXTERNAL_TAG:
+        type.number = external->tag->type;
+        break;
+    }
+    return type;
+}
+
+// What a module declares at an index of the kind's index space.
+static struct externtype externtype_declared(const struct module *module, enum external_kind kind,
+                                             uint32_t index)
+{
+    struct externtype type = {.kind = kind};
+
+    switch (kind) {
+    case EXTERNAL_FUNCTION:
+        type.number = module->functions[index].type;
+        break;
+    case EXTERNAL_TABLE:
+        type.table = module->tables[index].type;
+        break;
+    case EXTERNAL_MEMORY:
+        type.memory = module->memories[index];
+        break;
+    case EXTERNAL_GLOBAL:
+        type.global = module->globals[index].type;
+        break;
+    case EXTERNAL_TAG:
+        type.number = module->tags[index].type;
+        break;
+    }
+    return type;
+}
+
+static bool externtype_matches(const struct type_store *types, const struct externtype *given,
+                               const struct externtype *wanted)
+{
+    if (given->kind != wanted->kind)
+        return false;
+    switch (given->kind) {
+    case EXTERNAL_FUNCTION:
+        return type_matches(types, given->number, wanted->number);
+    case EXTERNAL_TABLE:
+        return tabletype_matches(&given->table, &wanted->table);
+    case EXTERNAL_MEMORY:
+        return memorytype_matches(&given->memory, &wanted->memory);
+    case EXTERNAL_GLOBAL:
+        return globaltype_matches(types, given->global, wanted->global);
+    case EXTERNAL_TAG:
+        return given->number == wanted->number;
+    }
+    return false;
+}
+
 static bool import_matches(const struct work *work, const struct import *import,
                            const struct external *external)
 {
-    const struct module *module = work->module;
-    const struct type_store *types = &work->store->types;
-    uint32_t index = import->index;
+    struct externtype given = externtype_of(external);
+    struct externtype wanted = externtype_declared(work->module, import->kind, import->index);
 
-    if (external->kind != import->kind)
-        return false;
-    switch (import->kind) {
-    case EXTERNAL_FUNCTION:
-        return type_matches(types, external->function->type, module->functions[index].type);
-    case EXTERNAL_TABLE:
-        return tabletype_matches(&external->table->type, &module->tables[index].type);
-    case EXTERNAL_MEMORY:
-        return memorytype_matches(&external->memory->type, &module->memories[index]);
-    case EXTERNAL_GLOBAL:
-        return globaltype_matches(types, external->global->type, module->globals[index].type);
-    case EXTERNAL_TAG:
-        return external->tag->type == module->tags[index].type;
-    }
-    return false;
+    return externtype_matches(&work->store->types, &given, &wanted);
+}
+
+// Whoever has grown by then has more than its declaration says.
+static void grow_to(struct limits *given, const struct limits *wanted)
+{
+    if (given->minimum < wanted->minimum)
+        given->minimum = wanted->minimum;
+}
+
+bool instantiate_may_link(const struct store *store, const struct module *module,
+                          const struct import *import, const struct module *provider,
+                          const struct export *export)
+{
+    struct externtype given = externtype_declared(provider, export->kind, export->index);
+    struct externtype wanted = externtype_declared(module, import->kind, import->index);
+
+    grow_to(&given.table.limits, &wanted.table.limits);
+    grow_to(&given.memory.limits, &wanted.memory.limits);
+    return externtype_matches(&store->types, &given, &wanted);
 }
 
 static void import_bind(struct instance *instance, const struct import *import,
@@ -460,6 +543,7 @@ static bool run_segments(struct work *work)
 static bool run_start(struct work *work)
 {
     union slot nothing = {0}; // start functions take and give nothing
+    struct instance *outer = work->store->caller;
     struct function *function;
 
     if (!work->module->has_start)
@@ -467,7 +551,9 @@ static bool run_start(struct work *work)
     function = instance_function(work->instance, work->module->start);
     if (function == NULL)
         return set_trap(work, TRAP_LIMIT);
+    work->store->caller = work->instance;
     work->trap = run_function(work->store, function, &nothing);
+    work->store->caller = outer;
     return work->trap == TRAP_NONE;
 }
 

@@ -25,6 +25,16 @@ enum outcome {
 enum outcome instantiate(struct store *store, struct module *module, struct instance **instance,
                          struct trap *trap, struct error *error);
 
+/*
+ * Whether an import of a module may turn out to match what another one exports, by what the two
+ * declare: of memories and tables all but the minimum, which may grow until they are linked.
+ * Neither need have been instantiated; both are the store's. `export` is of something that the
+ * provider defines itself.
+ */
+bool instantiate_may_link(const struct store *store, const struct module *module,
+                          const struct import *import, const struct module *provider,
+                          const struct export *export);
+
 /* Fills `trap` with `code` and what the store's latest run says about its place. */
 void trap_describe(const struct store *store, enum trap_code code, struct trap *trap);
 

@@ -72,12 +72,16 @@ static enum trap_code call_host(struct store *store, const struct function *call
                                 uint64_t slots, struct frame caller)
 {
     struct run *run = store->run;
+    struct instance *outer = store->caller;
 
     run->caller = caller;
     run->arguments = (const union slot *)(const void *)frame;
     run->argument_count = deftype_parameter_slots(type_at(&store->types, callee->type));
-    return run_host_function(store, callee, (union slot *)(void *)frame,
-                             (union slot *)(void *)(frame + slots));
+    store->caller = caller.instance;
+    enum trap_code code = run_host_function(store, callee, (union slot *)(void *)frame,
+                                            (union slot *)(void *)(frame + slots));
+    store->caller = outer;
+    return code;
 }
 
 // How many slots a host function reads and writes. The accumulators are filled from the first two,

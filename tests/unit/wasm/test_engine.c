@@ -41,6 +41,7 @@ enum {
     END = 0x0b,
     BR = 0x0c,
     CALL = 0x10,
+    RETURN_CALL = 0x12,
     DROP = 0x1a,
     LOCAL_GET = 0x20,
     I32_LOAD = 0x28,
@@ -544,6 +545,127 @@ static void later_registration_takes_the_place_of_an_earlier_one(void **state)
 
 /* Bounds on time. */
 
+// call: [i32] -> [i32], calls host.function; tail: the same by a tail call; through: calls
+// library.call; pass: is library.host; begin: host.function, which is the start function too.
+static const uint8_t passer[] = {
+    MAGIC,
+    SECTION(SECTION_TYPE, 2, FUNCTION_TYPE, 1, I32, 1, I32, FUNCTION_TYPE, 0, 0),
+    SECTION(SECTION_IMPORT, 3, NAME('h', 'o', 's', 't'),
+            NAME('f', 'u', 'n', 'c', 't', 'i', 'o', 'n'), FUNCTION, 0, NAME('l'), NAME('c'),
+            FUNCTION, 0, NAME('h', 'o', 's', 't'), NAME('b', 'e', 'g', 'i', 'n'), FUNCTION, 1),
+    SECTION(SECTION_FUNCTION, 3, 0, 0, 0),
+    SECTION(SECTION_EXPORT, 4, NAME('c', 'a', 'l', 'l'), FUNCTION, 3, NAME('t', 'a', 'i', 'l'),
+            FUNCTION, 4, NAME('t', 'h', 'r', 'o', 'u', 'g', 'h'), FUNCTION, 5,
+            NAME('p', 'a', 's', 's'), FUNCTION, 0),
+    SECTION(SECTION_START, 2),
+    SECTION(SECTION_CODE, 3, BODY(LOCAL_GET, 0, CALL, 0), BODY(LOCAL_GET, 0, RETURN_CALL, 0),
+            BODY(LOCAL_GET, 0, CALL, 1)),
+};
+
+static struct instance *callers[8];
+static unsigned caller_count;
+
+// Notes whose code called, before and after it calls `context`, if that is something.
+static enum trap_code note_caller(void *context, struct store *store, union slot *arguments)
+{
+    struct instance **inner = context;
+    struct external external;
+    union slot inside[2] = {{.u64 = 1}, {0}};
+
+    callers[caller_count++] = engine_caller(store);
+    if (inner == NULL || *inner == NULL || arguments[0].u32 == 1)
+        return TRAP_NONE;
+    if (!engine_export(*inner, engine_name("call"), &external) ||
+        engine_invoke(engine, external.function, inside, &trap) != OUTCOME_OK)
+        return TRAP_HOST;
+    callers[caller_count++] = engine_caller(store);
+    return TRAP_NONE;
+}
+
+static void define_noting(struct instance **inner)
+{
+    static const valtype types[] = {VALTYPE_I32, VALTYPE_I32};
+
+    caller_count = 0;
+    assert_true(engine_define_function(engine, engine_name("host"), engine_name("function"),
+                                       (struct host_type){types, 1, 1}, note_caller, inner,
+                                       &error));
+    assert_true(engine_define_function(engine, engine_name("host"), engine_name("begin"),
+                                       (struct host_type){NULL, 0, 0}, note_caller, NULL, &error));
+}
+
+static void expect_callers(struct instance *instance, const char *name, struct instance *first,
+                           struct instance *second, struct instance *third)
+{
+    struct external external;
+
+    caller_count = 0;
+    slots[0].u64 = 0;
+    assert_true(engine_export(instance, engine_name(name), &external));
+    assert_int_equal(engine_invoke(engine, external.function, slots, &trap), OUTCOME_OK);
+    assert_ptr_equal(callers[0], first);
+    assert_int_equal(caller_count, second == NULL ? 1 : 3);
+    if (second != NULL)
+        assert_ptr_equal(callers[1], second);
+    if (second != NULL)
+        assert_ptr_equal(callers[2], third);
+}
+
+// Two instances of which the second calls the first, as "l.c".
+static void make_pair(struct instance **library, struct instance **user)
+{
+    struct external external;
+
+    assert_true(engine_define_function(
+        engine, engine_name("l"), engine_name("c"),
+        (struct host_type){(const valtype[]){VALTYPE_I32, VALTYPE_I32}, 1, 1}, note_caller, NULL,
+        &error));
+    *library = instance_of(passer, sizeof passer);
+    assert_ptr_equal(callers[caller_count - 1], *library); // of the start function
+    assert_true(engine_export(*library, engine_name("call"), &external));
+    assert_true(
+        store_register(engine_store(engine), engine_name("l"), engine_name("c"), external, &error));
+    *user = instance_of(passer, sizeof passer);
+    assert_ptr_equal(callers[caller_count - 1], *user);
+}
+
+static void host_function_learns_whose_code_called_it(void **state)
+{
+    struct instance *inner = NULL;
+    struct instance *library;
+    struct instance *user;
+
+    (void)state;
+    define_noting(&inner);
+    make_pair(&library, &user);
+    expect_callers(library, "call", library, NULL, NULL);
+    expect_callers(library, "tail", library, NULL, NULL);
+    expect_callers(user, "call", user, NULL, NULL);
+    expect_callers(user, "through", library, NULL, NULL);
+    expect_callers(user, "tail", user, NULL, NULL);
+    inner = library; // and in the run inside
+    expect_callers(user, "call", user, library, user);
+    inner = user;
+    expect_callers(user, "through", library, user, library);
+}
+
+static void host_function_that_the_embedder_calls_has_the_caller_that_it_says(void **state)
+{
+    struct store *store = engine_store(engine);
+    struct instance *library;
+    struct instance *user;
+
+    (void)state;
+    assert_null(engine_caller(store));
+    define_noting(NULL);
+    make_pair(&library, &user);
+    expect_callers(library, "pass", user, NULL, NULL); // the newest
+    assert_null(engine_set_caller(store, library));
+    expect_callers(user, "pass", library, NULL, NULL);
+    expect_callers(user, "call", user, NULL, NULL);
+    assert_ptr_equal(engine_set_caller(store, NULL), library);
+}
+
 static void signal_interrupts_an_endless_loop(void **state)
 {
     const struct itimerval soon = {.it_value.tv_usec = 20000};
@@ -644,6 +766,8 @@ int main(void)
         TEST(table_of_references_without_null_is_refused),
         TEST(exports_of_an_instance_can_be_imported),
         TEST(later_registration_takes_the_place_of_an_earlier_one),
+        TEST(host_function_learns_whose_code_called_it),
+        TEST(host_function_that_the_embedder_calls_has_the_caller_that_it_says),
         TEST(signal_interrupts_an_endless_loop),
         TEST(signal_interrupts_all_runs_of_the_thread),
         TEST(interruption_during_a_host_function_ends_the_run),

@@ -105,7 +105,8 @@ static int set_up(void **state)
     const struct engine_config config = {.memory_bytes_max = 10 * MEMORY_PAGE_BYTES};
     const struct tabletype tabletype = {VALTYPE_FUNCREF,
                                         {.minimum = 4, .maximum = 8, .has_maximum = true}};
-    const struct memorytype memorytype = {.limits = {.minimum = 1, .maximum = 3, .has_maximum = true}};
+    const struct memorytype memorytype = {
+        .limits = {.minimum = 1, .maximum = 3, .has_maximum = true}};
 
     (void)state;
     error_clear(&error);
@@ -293,6 +294,47 @@ static void tables_must_agree_in_type_and_lie_within_the_limits_wanted(void **st
     assert_unlinkable(IMPORT(NAME('t'), TABLE, FUNCREF, 0, 5), ERROR_INCOMPATIBLE_IMPORT_TYPE);
     assert_unlinkable(IMPORT(NAME('t'), TABLE, FUNCREF, 1, 4, 7), ERROR_INCOMPATIBLE_IMPORT_TYPE);
     assert_unlinkable(IMPORT(NAME('t'), TABLE, EXTERNREF, 0, 4), ERROR_INCOMPATIBLE_IMPORT_TYPE);
+}
+
+// Whether the first import of one module may be linked with the first export of another.
+static bool may_link(const struct module *module, const struct module *provider)
+{
+    return instantiate_may_link(store, module, &module->imports[0], provider,
+                                &provider->exports[0]);
+}
+
+#define EXPORTED(...) LOAD(__VA_ARGS__, SECTION(SECTION_EXPORT, 1, NAME('x'), MEMORY, 0))
+
+static void declarations_tell_what_cannot_be_linked_before_anything_runs(void **state)
+{
+    struct module *memory = EXPORTED(SECTION(SECTION_MEMORY, 1, 1, 1, 3));
+    struct module *table = LOAD(SECTION(SECTION_TABLE, 1, FUNCREF, 0, 2),
+                                SECTION(SECTION_EXPORT, 1, NAME('x'), TABLE, 0));
+    struct module *global = LOAD(SECTION(SECTION_GLOBAL, 1, I32, VAR, EXPRESSION(I32_CONST, 7)),
+                                 SECTION(SECTION_EXPORT, 1, NAME('x'), GLOBAL, 0));
+    struct module *function = LOAD(
+        SECTION(SECTION_TYPE, 1, FUNCTION_TYPE, 1, I32, 0), SECTION(SECTION_FUNCTION, 1, 0),
+        SECTION(SECTION_EXPORT, 1, NAME('x'), FUNCTION, 0), SECTION(SECTION_CODE, 1, BODY(NOP)));
+
+    (void)state;
+    assert_true(may_link(IMPORT(NAME('x'), MEMORY, 1, 1, 3), memory));
+    assert_true(may_link(IMPORT(NAME('x'), MEMORY, 0, 2), memory)); // it may have grown by then
+    assert_false(may_link(IMPORT(NAME('x'), MEMORY, 1, 1, 2), memory));
+    assert_false(may_link(IMPORT(NAME('x'), MEMORY, 4, 1), memory)); // 64-bit addresses
+    assert_false(may_link(IMPORT(NAME('x'), MEMORY, 0, 1), table));
+    assert_true(may_link(IMPORT(NAME('x'), TABLE, FUNCREF, 0, 9), table));
+    assert_false(may_link(IMPORT(NAME('x'), TABLE, EXTERNREF, 0, 1), table));
+    assert_false(may_link(IMPORT(NAME('x'), TABLE, FUNCREF, 1, 1, 9), table)); // it has no maximum
+    assert_true(may_link(IMPORT(NAME('x'), GLOBAL, I32, VAR), global));
+    assert_false(may_link(IMPORT(NAME('x'), GLOBAL, I32, CONST), global));
+    assert_false(may_link(IMPORT(NAME('x'), GLOBAL, I64, VAR), global));
+    assert_true(may_link(LOAD(SECTION(SECTION_TYPE, 1, FUNCTION_TYPE, 1, I32, 0),
+                              SECTION(SECTION_IMPORT, 1, NAME('h'), NAME('x'), FUNCTION, 0)),
+                         function));
+    assert_false(may_link(LOAD(SECTION(SECTION_TYPE, 1, FUNCTION_TYPE, 1, I64, 0),
+                               SECTION(SECTION_IMPORT, 1, NAME('h'), NAME('x'), FUNCTION, 0)),
+                          function));
+    assert_null(store->instances);
 }
 
 static void import_of_a_function_is_the_same_function(void **state)
@@ -562,6 +604,7 @@ int main(void)
         TEST(memories_and_tables_must_agree_in_address_type),
         TEST(grown_memory_counts_with_its_present_size),
         TEST(tables_must_agree_in_type_and_lie_within_the_limits_wanted),
+        TEST(declarations_tell_what_cannot_be_linked_before_anything_runs),
         TEST(import_of_a_function_is_the_same_function),
         TEST(globals_are_evaluated_in_order),
         TEST(globals_hold_references),
