@@ -46,7 +46,8 @@ static void format_line(enum policy_key key, const char *grant, char *text)
 {
     enum policy_type type = policy_key_info(key)->type;
 
-    if (type == POLICY_TYPE_FUNCTIONS || type == POLICY_TYPE_DIRS || type == POLICY_TYPE_TEXTS)
+    if (type == POLICY_TYPE_FUNCTIONS || type == POLICY_TYPE_DIRS || type == POLICY_TYPE_LINKS ||
+        type == POLICY_TYPE_TEXTS)
         snprintf(text, PART_SIZE, "- %s", grant);
     else if (type == POLICY_TYPE_VARIABLES)
         snprintf(text, PART_SIZE, "%s", grant);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/policy_dir.h"
+#include "host/policy_link.h"
 #include "host/policy_value.h"
 
 static bool fail(struct policy_error *error, const char *key, const struct error *below)
@@ -96,6 +97,8 @@ bool policy_set(struct policy *policy, const char *key, const char *value,
         return add_function(policy, key, value, error);
     if (found == POLICY_KEY_WASI_DIRS)
         return policy_dir_add_text(policy, value, error);
+    if (found == POLICY_KEY_LINK)
+        return policy_link_add_text(policy, value, error);
     // What stands in a list's item has no meaning without that.
     if (!policy_key_is_number(found) || strchr(key, '['))
         return policy_error_set(error, 0, 0, "%s: can only be given in a policy file", key);

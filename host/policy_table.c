@@ -42,7 +42,8 @@ static void print_bounds(enum policy_key key)
         printf("| %s to ", policy_value_format(key, info->least, text));
         printf("%s ", policy_value_format(key, info->most, text));
     } else if (info->type == POLICY_TYPE_TEXTS || info->type == POLICY_TYPE_VARIABLES ||
-               info->type == POLICY_TYPE_DIRS || info->type == POLICY_TYPE_FUNCTIONS) {
+               info->type == POLICY_TYPE_DIRS || info->type == POLICY_TYPE_LINKS ||
+               info->type == POLICY_TYPE_FUNCTIONS) {
         printf("| at most %" PRIu64 " ", info->most);
     } else if (info->type == POLICY_TYPE_SHA256) {
         printf("| ");
@@ -59,7 +60,7 @@ static void print_default(enum policy_key key)
     if (info->absence == POLICY_ABSENCE_REQUIRED)
         printf("| required ");
     else if (key == POLICY_KEY_LIMITS_ENGINE)
-        printf("| 16MiB + 6 x the module ");
+        printf("| 16MiB + 6 x all modules ");
     else if (policy_key_is_number(key))
         printf("| %s ", policy_value_format(key, info->default_value, text));
     else
@@ -93,7 +94,8 @@ static void print_forms(void)
 {
     printf("\n%s| type | form |\n|---|---|\n", forms);
     for (unsigned i = POLICY_TYPE_NUMBER; i < POLICY_TYPE_COUNT; i++) {
-        if (i != POLICY_TYPE_DIRS && i != POLICY_TYPE_FUNCTIONS && i != POLICY_TYPE_WORD)
+        if (i != POLICY_TYPE_DIRS && i != POLICY_TYPE_LINKS && i != POLICY_TYPE_FUNCTIONS &&
+            i != POLICY_TYPE_WORD)
             printf("| %s | %s |\n", policy_value_type_name((enum policy_type)i),
                    policy_value_forms((enum policy_type)i));
     }
@@ -131,6 +133,34 @@ static const char dirs[] =
     "`HOST`\n"
     "  ends at the first `::`, and what is behind the last `:` of the rest is the access.\n";
 
+static const char links[] =
+    "\n## Libraries\n"
+    "\n"
+    "```yaml\n"
+    "link:\n"
+    "  - { name: math, file: ./math.wasm }\n"
+    "  - { name: env, file: /usr/lib/plugins/env.wasm }  # may import from math\n"
+    "```\n"
+    "\n"
+    "- Libraries are instantiated in this order, then the plugin's module, all in one worker. "
+    "What\n"
+    "  a module imports from the `name` of a library in front of it, and that library exports, is\n"
+    "  linked: functions, tables, memories, globals and tags. Everything else is for host "
+    "functions\n"
+    "  and WASI, also under the same module name; so a library may stand in for parts of either.\n"
+    "- A library's start function runs when it is instantiated, and then its `_initialize` if it\n"
+    "  exports that. What it may do is what the plugin may do: there is one policy for all.\n"
+    "- Addresses that a library gives a host function or WASI are of its own memory 0, and memory\n"
+    "  for what a host function returns is from its own `cabi_realloc`.\n"
+    "- A relative `file` begins in the folder of the policy's file, as that was named; in a "
+    "policy\n"
+    "  from memory and in `--link` in the working directory. `~` at the start is refused. The "
+    "file\n"
+    "  is read when the plugin is loaded; `sha256` pins it.\n"
+    "- `--link NAME=FILE` and the setting `link` of the SDK add a library behind those of the "
+    "policy,\n"
+    "  and `links` of `pnf_source` behind these. No two have one name.\n";
+
 static void print_limits(void)
 {
     printf(
@@ -159,7 +189,7 @@ int main(void)
         print_key((enum policy_key)i);
     print_choices();
     print_forms();
-    printf("%s", dirs);
+    printf("%s%s", links, dirs);
     print_limits();
     return ferror(stdout) || fflush(stdout) != 0;
 }

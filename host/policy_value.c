@@ -49,11 +49,17 @@ static const struct form forms[POLICY_TYPE_COUNT] = {
     [POLICY_TYPE_FUNCTION] = {"function",
                               "module.name of letters, digits, '_', '-' and '$', at most 128",
                               {{NULL, 0}}},
+    [POLICY_TYPE_LIBRARY] = {"library",
+                             "letters, digits, '.', '_' and '-', at most 64",
+                             {{NULL, 0}}},
     [POLICY_TYPE_TEXTS] = {"list of texts", "a list, as [--lang, en]", {{NULL, 0}}},
     [POLICY_TYPE_VARIABLES] = {"variables", "a mapping, as { LANG: en_GB.UTF-8 }", {{NULL, 0}}},
     [POLICY_TYPE_DIRS] = {"list",
                           "a list of mappings, as - { host: ./dict, guest: /dict }",
                           {{NULL, 0}}},
+    [POLICY_TYPE_LINKS] = {"list",
+                           "a list of mappings, as - { name: env, file: ./env.wasm }",
+                           {{NULL, 0}}},
     [POLICY_TYPE_FUNCTIONS] = {"list", "a list of names or mappings", {{NULL, 0}}},
 };
 
@@ -270,7 +276,7 @@ static int hexadecimal_digit(char c)
     return -1;
 }
 
-bool policy_value_parse_sha256(const char *text, size_t length, uint8_t *bytes,
+bool policy_value_parse_sha256(enum policy_key key, const char *text, size_t length, uint8_t *bytes,
                                struct policy_error *error)
 {
     bool correct = length == 64;
@@ -283,7 +289,7 @@ bool policy_value_parse_sha256(const char *text, size_t length, uint8_t *bytes,
         if (correct)
             bytes[i / 2] = (uint8_t)(high * 16 + low);
     }
-    return correct || fail_form(POLICY_KEY_PLUGIN_SHA256, text, length, error);
+    return correct || fail_form(key, text, length, error);
 }
 
 const char *policy_value_format(enum policy_key key, uint64_t value, char *text)

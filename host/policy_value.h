@@ -23,9 +23,9 @@ const char *policy_value_forms(enum policy_type type);
 MUST_CHECK bool policy_value_parse(enum policy_key key, const char *text, size_t length,
                                    uint64_t *value, struct policy_error *error);
 
-// Parses 64 hexadecimal digits into 32 bytes.
-MUST_CHECK bool policy_value_parse_sha256(const char *text, size_t length, uint8_t *bytes,
-                                          struct policy_error *error);
+// Parses 64 hexadecimal digits, the key's value, into 32 bytes.
+MUST_CHECK bool policy_value_parse_sha256(enum policy_key key, const char *text, size_t length,
+                                          uint8_t *bytes, struct policy_error *error);
 
 // The shortest exact form that policy_value_parse takes, or "none" and "automatic" for what cannot
 // be written. Fills `text`, which must have POLICY_VALUE_SIZE bytes, and returns it.

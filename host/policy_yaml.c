@@ -10,6 +10,7 @@
 #include <yaml.h>
 
 #include "host/policy_dir.h"
+#include "host/policy_link.h"
 #include "host/policy_source.h"
 #include "host/policy_value.h"
 
@@ -33,6 +34,7 @@ struct builder {
     const yaml_event_t *event;       // the present one
     struct policy_function function; // the item that is being read
     struct policy_dir dir;           // or this one
+    struct policy_link link;         // or this one
     uint32_t events;
     uint32_t documents;
     uint32_t depth;
@@ -282,8 +284,8 @@ static bool read_plugin_name(struct builder *b)
 static bool read_sha256(struct builder *b)
 {
     b->policy->pinned = 1;
-    return policy_value_parse_sha256(value_of_scalar(b->event), b->event->data.scalar.length,
-                                     b->policy->sha256, b->error) ||
+    return policy_value_parse_sha256(POLICY_KEY_PLUGIN_SHA256, value_of_scalar(b->event),
+                                     b->event->data.scalar.length, b->policy->sha256, b->error) ||
            fail_here(b);
 }
 
@@ -362,6 +364,43 @@ static bool end_dir(struct builder *b, const struct frame *frame)
     return policy_dir_add(b->policy, &b->dir, b->error) || fail_at(b, frame->start);
 }
 
+/* Libraries. */
+
+static bool begin_link(struct builder *b)
+{
+    b->link = (struct policy_link){.line = (uint32_t)b->event->start_mark.line + 1};
+    return true;
+}
+
+static bool read_link_name(struct builder *b)
+{
+    return admit_text(b, POLICY_KEY_LINK_NAME) &&
+           (policy_link_set_name(b->policy, &b->link, value_of_scalar(b->event),
+                                 b->event->data.scalar.length, b->error) ||
+            fail_here(b));
+}
+
+static bool read_link_file(struct builder *b)
+{
+    return admit_text(b, POLICY_KEY_LINK_FILE) &&
+           (policy_link_set_file(b->policy, &b->link, b->folder, value_of_scalar(b->event),
+                                 b->event->data.scalar.length, b->error) ||
+            fail_here(b));
+}
+
+static bool read_link_sha256(struct builder *b)
+{
+    b->link.pinned = 1;
+    return policy_value_parse_sha256(POLICY_KEY_LINK_SHA256, value_of_scalar(b->event),
+                                     b->event->data.scalar.length, b->link.sha256, b->error) ||
+           fail_here(b);
+}
+
+static bool end_link(struct builder *b, const struct frame *frame)
+{
+    return policy_link_add(b->policy, &b->link, b->error) || fail_at(b, frame->start);
+}
+
 /* Values. */
 
 static bool read_number(struct builder *b, enum policy_key key, void *holder)
@@ -413,6 +452,12 @@ static bool read_value(struct builder *b, const struct frame *frame)
         return read_dir_host(b);
     if (key == POLICY_KEY_WASI_DIRS_GUEST)
         return read_dir_guest(b);
+    if (key == POLICY_KEY_LINK_NAME)
+        return read_link_name(b);
+    if (key == POLICY_KEY_LINK_FILE)
+        return read_link_file(b);
+    if (key == POLICY_KEY_LINK_SHA256)
+        return read_link_sha256(b);
     return fail_type(b, key);
 }
 
@@ -458,11 +503,17 @@ static bool push(struct builder *b, enum policy_key key, bool is_list)
 // A list or mapping as the item of a list.
 static bool open_item(struct builder *b, const struct frame *frame, bool is_list)
 {
-    bool is_dir = frame->key == POLICY_KEY_WASI_DIRS;
+    bool began = false;
 
-    if ((frame->key != POLICY_KEY_HOST_FUNCTIONS && !is_dir) || is_list)
+    if (is_list || frame->key == POLICY_KEY_WASI_ARGS)
         return fail_type(b, frame->key);
-    return (is_dir ? begin_dir(b) : begin_function(b)) && push(b, frame->key, false);
+    if (frame->key == POLICY_KEY_HOST_FUNCTIONS)
+        began = begin_function(b);
+    else if (frame->key == POLICY_KEY_WASI_DIRS)
+        began = begin_dir(b);
+    else if (frame->key == POLICY_KEY_LINK)
+        began = begin_link(b);
+    return began && push(b, frame->key, false);
 }
 
 static bool on_open(struct builder *b, bool is_list)
@@ -482,9 +533,9 @@ static bool on_open(struct builder *b, bool is_list)
         frame->has_pending = false;
     }
     type = policy_key_info(key)->type;
-    if (is_list
-            ? type == POLICY_TYPE_TEXTS || type == POLICY_TYPE_DIRS || type == POLICY_TYPE_FUNCTIONS
-            : type == POLICY_TYPE_SECTION || type == POLICY_TYPE_VARIABLES)
+    if (is_list ? type == POLICY_TYPE_TEXTS || type == POLICY_TYPE_DIRS ||
+                      type == POLICY_TYPE_LINKS || type == POLICY_TYPE_FUNCTIONS
+                : type == POLICY_TYPE_SECTION || type == POLICY_TYPE_VARIABLES)
         return push(b, key, is_list);
     return fail_type(b, key);
 }
@@ -507,14 +558,18 @@ static bool check_required(struct builder *b, const struct frame *frame)
 static bool on_close(struct builder *b)
 {
     const struct frame *frame = &b->frames[--b->depth];
+    enum policy_type type;
 
     if (frame->is_list)
         return true;
     if (!check_required(b, frame))
         return false;
-    if (policy_key_info(frame->key)->type == POLICY_TYPE_FUNCTIONS)
+    type = policy_key_info(frame->key)->type;
+    if (type == POLICY_TYPE_FUNCTIONS)
         return end_function(b);
-    return policy_key_info(frame->key)->type != POLICY_TYPE_DIRS || end_dir(b, frame);
+    if (type == POLICY_TYPE_LINKS)
+        return end_link(b, frame);
+    return type != POLICY_TYPE_DIRS || end_dir(b, frame);
 }
 
 static bool on_event(struct builder *b)

@@ -93,6 +93,11 @@ bool policy_is_function_name(const char *text, size_t length)
            consists_of(dot + 1, length - module_length - 1, "_-$.");
 }
 
+bool policy_is_library_name(const char *text, size_t length)
+{
+    return length <= POLICY_LIBRARY_NAME_MAX && consists_of(text, length, "._-");
+}
+
 bool policy_is_guest_path(const char *text, size_t length)
 {
     size_t start = 1; // of a component
@@ -140,6 +145,15 @@ uint32_t policy_find_dir(const struct policy *policy, const char *name, size_t l
 {
     for (uint32_t i = 0; i < policy->dir_count; i++) {
         if (is_called(policy, policy->dirs[i].guest, name, length))
+            return i;
+    }
+    return POLICY_NOT_FOUND;
+}
+
+uint32_t policy_find_link(const struct policy *policy, const char *name, size_t length)
+{
+    for (uint32_t i = 0; i < policy->link_count; i++) {
+        if (is_called(policy, policy->links[i].name, name, length))
             return i;
     }
     return POLICY_NOT_FOUND;
@@ -226,6 +240,20 @@ bool policy_add_dir(struct policy *policy, const struct policy_dir *dir, struct 
     return true;
 }
 
+bool policy_add_link(struct policy *policy, const struct policy_link *link, struct error *error)
+{
+    const char *name = policy_text(policy, link->name);
+
+    if (policy->link_count >= POLICY_LINKS_MAX)
+        return fail(error, ERROR_LIMIT_COUNT, POLICY_KEY_LINK, "too many");
+    if (!policy_is_library_name(name, link->name.length))
+        return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_LINK_NAME, "no name of a library");
+    if (policy_find_link(policy, name, link->name.length) != POLICY_NOT_FOUND)
+        return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_LINK_NAME, "given twice");
+    policy->links[policy->link_count++] = *link;
+    return true;
+}
+
 /* The worker's copy. */
 
 static bool move_text(const struct policy *from, struct policy *to, struct policy_string *string,
@@ -268,6 +296,8 @@ bool policy_for_worker(const struct policy *policy, struct policy *copy, struct 
     memcpy(copy, policy, sizeof *copy); // padding included, as in policy_init
     copy->pinned = 0;
     memset(copy->sha256, 0, sizeof copy->sha256);
+    copy->link_count = 0;
+    memset(copy->links, 0, sizeof copy->links);
     memset(copy->lines, 0, sizeof copy->lines);
     memset(copy->source, 0, sizeof copy->source);
     memset(copy->pool, 0, sizeof copy->pool);
@@ -333,6 +363,8 @@ static bool check_counts(const struct policy *policy, struct error *error)
         return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_HOST_FUNCTIONS, "too many");
     if (policy->dir_count > POLICY_DIRS_MAX)
         return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_WASI_DIRS, "too many");
+    if (policy->link_count > POLICY_LINKS_MAX)
+        return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_LINK, "too many");
     if (policy->pool_used == 0 || policy->pool_used > POLICY_POOL_SIZE || policy->pool[0] != '\0')
         return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_ROOT, "bad pool");
     if (policy->pinned > 1)
@@ -368,10 +400,25 @@ static bool check_wasi(const struct policy *policy, struct error *error)
     return true;
 }
 
+static bool check_links(const struct policy *policy, struct error *error)
+{
+    for (uint32_t i = 0; i < policy->link_count; i++) {
+        const struct policy_link *link = &policy->links[i];
+
+        if (!check_name(policy, link->name, POLICY_KEY_LINK_NAME, policy_is_library_name, error) ||
+            !check_text(policy, link->file, POLICY_KEY_LINK_FILE, error))
+            return false;
+        if (link->pinned > 1)
+            return fail(error, ERROR_USAGE_ARGUMENT, POLICY_KEY_LINK_SHA256,
+                        "neither there nor not");
+    }
+    return true;
+}
+
 bool policy_check(const struct policy *policy, struct error *error)
 {
     if (!check_counts(policy, error) || !check_numbers(POLICY_KEY_ROOT, policy, error) ||
-        !check_wasi(policy, error))
+        !check_wasi(policy, error) || !check_links(policy, error))
         return false;
     for (uint32_t i = 0; i < policy->function_count; i++) {
         const struct policy_function *function = &policy->functions[i];

@@ -18,6 +18,8 @@ enum {
     POLICY_VARIABLES_MAX = 256,
     POLICY_FUNCTIONS_MAX = 512,
     POLICY_DIRS_MAX = 16,
+    POLICY_LINKS_MAX = 16,
+    POLICY_LIBRARY_NAME_MAX = 64,
     POLICY_TEXT_MAX = 4096,       // bytes of one text, without its NUL
     POLICY_POOL_SIZE = 32 * 1024, // bytes of all texts, their NULs included
     POLICY_SOURCE_SIZE = 256,
@@ -69,6 +71,15 @@ struct policy_dir {
     uint64_t links;             // POLICY_WASI_DIRS_LINKS_...
 };
 
+// A module to link with, which stands in front of those that may import from it.
+struct policy_link {
+    struct policy_string name; // policy_is_library_name
+    struct policy_string file; // a path, of which nothing is known until the plugin is loaded
+    uint32_t line;             // as above
+    uint32_t pinned;           // 1: sha256 is given
+    uint8_t sha256[POLICY_SHA256_SIZE];
+};
+
 // Numbers that the table of keys reaches are uint64_t, words among them (enum policy_choice).
 struct policy {
     uint64_t version;
@@ -87,10 +98,12 @@ struct policy {
     uint32_t variable_count;
     uint32_t function_count;
     uint32_t dir_count;
+    uint32_t link_count;
     struct policy_string arguments[POLICY_ARGUMENTS_MAX];
     struct policy_variable variables[POLICY_VARIABLES_MAX];
     struct policy_function functions[POLICY_FUNCTIONS_MAX];
     struct policy_dir dirs[POLICY_DIRS_MAX];
+    struct policy_link links[POLICY_LINKS_MAX];
     uint32_t lines[POLICY_KEY_COUNT]; // where each key was given; 0: it was not
     char source[POLICY_SOURCE_SIZE];  // the file's name for messages, or its end; may be empty
     uint32_t pool_used;
@@ -107,8 +120,8 @@ void policy_init(struct policy *policy);
 MUST_CHECK bool policy_check(const struct policy *policy, struct error *error);
 
 // The copy for a worker, which has no use for it and might give it away: without file name and
-// lines, pin and the host's paths, and nothing of them left in the pool. Errors: as for
-// policy_add_text.
+// lines, pins, the host's paths and libraries (START names those), and nothing of them left in the
+// pool. Errors: as for policy_add_text.
 MUST_CHECK bool policy_for_worker(const struct policy *policy, struct policy *copy,
                                   struct error *error);
 
@@ -120,10 +133,11 @@ const char *policy_text(const struct policy *policy, struct policy_string string
 MUST_CHECK bool policy_add_text(struct policy *policy, const char *text, size_t length,
                                 struct policy_string *string, struct error *error);
 
-// One more argument, variable, host function or directory, or an error as above; LIMIT_COUNT for
-// one too many, USAGE_ARGUMENT for a name of the wrong form or one that is there already. `line` is
-// 0 for what is not from a file. A host function is added as it is, its name in the pool already;
-// so is a directory, by host/policy_dir.h alone, whose rules it has passed.
+// One more argument, variable, host function, directory or library, or an error as above;
+// LIMIT_COUNT for one too many, USAGE_ARGUMENT for a name of the wrong form or one that is there
+// already. `line` is 0 for what is not from a file. A host function is added as it is, its name in
+// the pool already; so are a directory, by host/policy_dir.h alone, whose rules it has passed, and
+// a library, by host/policy_link.h.
 MUST_CHECK bool policy_add_argument(struct policy *policy, const char *text, size_t length,
                                     struct error *error);
 MUST_CHECK bool policy_add_variable(struct policy *policy, struct policy_string name,
@@ -132,27 +146,32 @@ MUST_CHECK bool policy_add_function(struct policy *policy, const struct policy_f
                                     struct error *error);
 MUST_CHECK bool policy_add_dir(struct policy *policy, const struct policy_dir *dir,
                                struct error *error);
+MUST_CHECK bool policy_add_link(struct policy *policy, const struct policy_link *link,
+                                struct error *error);
 
 // The names that may stand there; nothing beyond ASCII, so that what looks the same is the same.
 // Plugin: letters, digits, ".", "_", "-", beginning with a letter or digit. Variable: as in C.
-// Host function: MODULE.NAME of letters, digits, "_", "-", "$", the name also with dots.
+// Host function: MODULE.NAME of letters, digits, "_", "-", "$", the name also with dots. Library:
+// letters, digits, ".", "_", "-", at most POLICY_LIBRARY_NAME_MAX.
 bool policy_is_plugin_name(const char *text, size_t length);
 bool policy_is_variable_name(const char *text, size_t length);
 bool policy_is_function_name(const char *text, size_t length);
+bool policy_is_library_name(const char *text, size_t length);
 
 // Whether a directory may be called that for the plugin: an absolute path without empty, "." and
 // ".." components and without a slash at the end, "/" itself, or "." for the current directory.
 bool policy_is_guest_path(const char *text, size_t length);
 
-// The index of a granted host function, a variable or a directory, by its exact name, of a
-// directory the plugin's; else POLICY_NOT_FOUND.
+// The index of a granted host function, a variable, a directory or a library, by its exact name, of
+// a directory the plugin's; else POLICY_NOT_FOUND.
 uint32_t policy_find_function(const struct policy *policy, const char *name, size_t length);
 uint32_t policy_find_variable(const struct policy *policy, const char *name, size_t length);
 uint32_t policy_find_dir(const struct policy *policy, const char *name, size_t length);
+uint32_t policy_find_link(const struct policy *policy, const char *name, size_t length);
 
 // Whether any directory is granted for writing.
 bool policy_may_write(const struct policy *policy);
 
-// limits.engine for a module of that many bytes: as given, or by default 16 MiB and six times the
-// module.
+// limits.engine for modules of that many bytes together: as given, or by default 16 MiB and six
+// times the modules.
 uint64_t policy_engine_bytes(const struct policy *policy, uint64_t module_bytes);

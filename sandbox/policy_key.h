@@ -41,9 +41,11 @@ enum policy_type {
     POLICY_TYPE_SHA256,    // 64 hexadecimal digits
     POLICY_TYPE_TEXT,      // any text without NUL
     POLICY_TYPE_FUNCTION,  // a host function's name
+    POLICY_TYPE_LIBRARY,   // a library's name
     POLICY_TYPE_TEXTS,     // a list of texts
     POLICY_TYPE_VARIABLES, // a mapping of names to texts
     POLICY_TYPE_DIRS,      // a list of mappings
+    POLICY_TYPE_LINKS,     // a list of mappings
     POLICY_TYPE_FUNCTIONS, // a list of names or mappings
     POLICY_TYPE_COUNT
 };

@@ -48,6 +48,8 @@ static const char *value_of(const struct policy *policy, enum policy_key key,
         snprintf(text, POLICY_VALUE_SIZE, "%" PRIu32 " granted", policy->function_count);
     else if (key == POLICY_KEY_WASI_DIRS)
         snprintf(text, POLICY_VALUE_SIZE, "%" PRIu32 " granted", policy->dir_count);
+    else if (key == POLICY_KEY_LINK)
+        snprintf(text, POLICY_VALUE_SIZE, "%" PRIu32 " given", policy->link_count);
     return text;
 }
 
@@ -90,6 +92,30 @@ static json_t *dirs_json(const struct policy *policy)
     return list;
 }
 
+// "links math: ./math.wasm, pinned (greet.yaml:7)"
+static void explain_link(const char *path, const struct policy *policy,
+                         const struct policy_link *link)
+{
+    printf("links %s: ", policy_text(policy, link->name));
+    cli_show_safe(policy_text(policy, link->file), link->file.length);
+    printf("%s (%s:%" PRIu32 ")\n", link->pinned ? ", pinned" : "", path, link->line);
+}
+
+static json_t *links_json(const struct policy *policy)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < policy->link_count; i++) {
+        const struct policy_link *link = &policy->links[i];
+
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:i}", "name",
+                                              policy_text(policy, link->name), "file",
+                                              policy_text(policy, link->file), "pinned",
+                                              (int)link->pinned, "line", (int)link->line));
+    }
+    return list;
+}
+
 static void explain_text(const char *path, const struct policy *policy)
 {
     char text[POLICY_VALUE_SIZE];
@@ -110,6 +136,8 @@ static void explain_text(const char *path, const struct policy *policy)
                policy->functions[i].line);
     for (uint32_t i = 0; i < policy->dir_count; i++)
         explain_dir(path, policy, &policy->dirs[i]);
+    for (uint32_t i = 0; i < policy->link_count; i++)
+        explain_link(path, policy, &policy->links[i]);
 }
 
 static void explain_json(const char *path, const struct policy *policy)
@@ -130,6 +158,7 @@ static void explain_json(const char *path, const struct policy *policy)
         json_array_append_new(json_object_get(object, "host_functions"),
                               json_string(policy_text(policy, policy->functions[i].name)));
     json_object_set_new(object, "dirs", dirs_json(policy));
+    json_object_set_new(object, "link", links_json(policy));
     cli_print_json(object, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 }
 

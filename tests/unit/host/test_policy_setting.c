@@ -79,6 +79,24 @@ static void directories_are_added(void **state)
     assert_refused("wasi.dirs", ".", "HOST::GUEST");
 }
 
+static void libraries_are_added_in_their_order(void **state)
+{
+    (void)state;
+    assert_true(set("link", "env=./env.wasm") && set("link", "libmath.so=/lib/a=b.wasm"));
+    assert_int_equal(policy.link_count, 2);
+    assert_string_equal(policy_text(&policy, policy.links[0].name), "env");
+    assert_string_equal(policy_text(&policy, policy.links[0].file), "./env.wasm");
+    assert_string_equal(policy_text(&policy, policy.links[1].file), "/lib/a=b.wasm");
+    assert_int_equal(policy.links[1].line, 0);
+    assert_refused("link", "env.wasm", "NAME=FILE");
+    assert_refused("link", "=env.wasm", "NAME=FILE");
+    assert_refused("link", "env=", "NAME=FILE");
+    assert_refused("link", "a/b=env.wasm", "'a/b' is no name of a library");
+    assert_refused("link", "home=~/env.wasm", "not expanded");
+    assert_refused("link", "env=again.wasm", "'env' is given twice");
+    assert_refused("link[].name", "env", "policy file");
+}
+
 static void a_variable_that_is_there_gets_the_new_value(void **state)
 {
     (void)state;
@@ -141,6 +159,7 @@ int main(void)
         cmocka_unit_test_setup(numbers_and_words_replace_what_a_file_said, begin),
         cmocka_unit_test_setup(arguments_variables_and_functions_are_added, begin),
         cmocka_unit_test_setup(directories_are_added, begin),
+        cmocka_unit_test_setup(libraries_are_added_in_their_order, begin),
         cmocka_unit_test_setup(a_variable_that_is_there_gets_the_new_value, begin),
         cmocka_unit_test_setup(what_is_set_passes_the_check_of_the_worker, begin),
         cmocka_unit_test_setup(what_has_not_the_form_of_the_file_is_refused, begin),

@@ -169,15 +169,15 @@ static void a_pin_is_64_hexadecimal_digits(void **state)
     char wrong[65];
 
     (void)state;
-    assert_true(policy_value_parse_sha256(digits, 64, bytes, &error));
+    assert_true(policy_value_parse_sha256(POLICY_KEY_PLUGIN_SHA256, digits, 64, bytes, &error));
     assert_int_equal(bytes[0], 0x9f);
     assert_int_equal(bytes[31], 0x08);
     assert_int_equal(bytes[30], 0x0a);
-    assert_false(policy_value_parse_sha256(digits, 63, bytes, &error));
+    assert_false(policy_value_parse_sha256(POLICY_KEY_PLUGIN_SHA256, digits, 63, bytes, &error));
     policy_error_clear(&error);
     memcpy(wrong, digits, sizeof wrong);
     wrong[63] = 'g';
-    assert_false(policy_value_parse_sha256(wrong, 64, bytes, &error));
+    assert_false(policy_value_parse_sha256(POLICY_KEY_PLUGIN_SHA256, wrong, 64, bytes, &error));
     assert_non_null(strstr(error.message, "plugin.sha256"));
 }
 

@@ -420,6 +420,58 @@ static void directories_are_found_by_the_plugins_name_and_given_once(void **stat
     assert_non_null(strstr(error.message, "no such path"));
 }
 
+static void libraries_have_a_name_each(void **state)
+{
+    struct error error = {.code = ERROR_NONE};
+    struct policy_link link = {.file = add("/lib/env.wasm")};
+    char name[16];
+
+    (void)state;
+    assert_true(policy_is_library_name("libmath.so", 10) && policy_is_library_name("_", 1));
+    assert_false(policy_is_library_name("", 0) || policy_is_library_name("a/b", 3) ||
+                 policy_is_library_name("a b", 3) || policy_is_library_name("a\0b", 3));
+    for (unsigned i = 0; i < POLICY_LINKS_MAX; i++) {
+        snprintf(name, sizeof name, "lib%u", i);
+        link.name = add(name);
+        assert_true(policy_add_link(&policy, &link, &error));
+    }
+    assert_int_equal(policy_find_link(&policy, "lib1", 4), 1);
+    assert_int_equal(policy_find_link(&policy, "lib", 3), POLICY_NOT_FOUND);
+    assert_accepted();
+    link.name = add("more");
+    assert_false(policy_add_link(&policy, &link, &error));
+    assert_int_equal(error.code, ERROR_LIMIT_COUNT);
+    policy.link_count--;
+    error = (struct error){.code = ERROR_NONE};
+    link.name = add("lib1");
+    assert_false(policy_add_link(&policy, &link, &error));
+    assert_non_null(strstr(error.message, "given twice"));
+    error = (struct error){.code = ERROR_NONE};
+    link.name = add("a/b");
+    assert_false(policy_add_link(&policy, &link, &error));
+    assert_non_null(strstr(error.message, "no name of a library"));
+}
+
+static void libraries_of_another_form_are_refused(void **state)
+{
+    const struct policy_link good = {.name = add("env"), .file = add("env.wasm"), .pinned = 1};
+
+    (void)state;
+    policy.link_count = POLICY_LINKS_MAX + 1;
+    assert_refused("link");
+    policy.link_count = 1;
+    policy.links[0] = good;
+    assert_accepted();
+    policy.links[0].pinned = 2;
+    assert_refused("link[].sha256");
+    policy.links[0] = good;
+    policy.links[0].name = add("e:v");
+    assert_refused("link[].name");
+    policy.links[0] = good;
+    policy.links[0].file.offset = UINT32_MAX;
+    assert_refused("link[].file");
+}
+
 static void the_workers_copy_has_no_canary_of_the_host_in_it(void **state)
 {
     static const char canary[] = "CANARY";
@@ -447,7 +499,13 @@ static void the_workers_copy_has_no_canary_of_the_host_in_it(void **state)
         .links = POLICY_WASI_DIRS_LINKS_NONE,
     };
 
+    policy.link_count = 1;
+    policy.links[0] = (struct policy_link){
+        .name = add("CANARY"), .file = add("/home/CANARY/x.wasm"), .line = 9, .pinned = 1};
+
     assert_true(policy_for_worker(&policy, &other, &error));
+    assert_int_equal(other.link_count, 0);
+    assert_int_equal(other.links[0].pinned, 0);
     assert_null(memmem(&other, sizeof other, canary, sizeof canary - 1));
     assert_true(policy_check(&other, &error));
     assert_int_equal(other.pinned, 0);
@@ -561,6 +619,8 @@ int main(void)
         TEST(names_of_plugins_and_variables_have_their_forms),
         TEST(paths_of_directories_are_normal_for_the_plugin),
         TEST(directories_are_found_by_the_plugins_name_and_given_once),
+        TEST(libraries_have_a_name_each),
+        TEST(libraries_of_another_form_are_refused),
         TEST(the_workers_copy_has_no_canary_of_the_host_in_it),
         TEST(random_bytes_are_never_a_policy),
         TEST(a_policy_with_changed_bytes_is_refused_or_safe_to_use),
