@@ -34,6 +34,9 @@ struct pnf_plugin {
     struct pnf_plugin *next;
     struct pnf_host *host;
     struct policy policy;
+    struct report_library libraries[REPORT_LIBRARIES_MAX]; // for the session
+    uint32_t library_count;
+    uint64_t module_size;
     struct session session;
     struct launcher_worker worker;
     pthread_mutex_t lock; // of exports

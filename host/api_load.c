@@ -13,6 +13,7 @@
 #include "host/module.h"
 #include "host/policy_file.h"
 #include "host/policy_guard.h"
+#include "host/policy_link.h"
 #include "host/policy_setting.h"
 #include "host/policy_yaml.h"
 
@@ -65,6 +66,27 @@ static bool read_policy(const pnf_source *source, const struct libexec *libexec,
     // A place is that of a grant in the policy's text.
     return below.line != 0 ? fail_policy(source, &below, error)
                            : error_text_set(error, PNF_USAGE, "setting %s", below.message);
+}
+
+// What the application gives itself; without a file if it gives bytes.
+static bool add_links(const pnf_source *source, struct policy *policy, struct error_text *error)
+{
+    for (size_t i = 0; i < source->link_count; i++) {
+        const pnf_link *given = &source->links[i];
+        struct policy_error below = {.message = ""};
+        struct policy_link link = {.line = 0};
+
+        if (!given->name || !given->path == !given->module)
+            return error_text_set(error, PNF_USAGE,
+                                  "cannot load a plugin: a library needs a name, and either a path "
+                                  "or bytes");
+        if (!policy_link_set_name(policy, &link, given->name, strlen(given->name), &below) ||
+            (given->path && !policy_link_set_file(policy, &link, NULL, given->path,
+                                                  strlen(given->path), &below)) ||
+            !policy_link_add(policy, &link, &below))
+            return error_text_set(error, PNF_USAGE, "cannot load a plugin: %s", below.message);
+    }
+    return true;
 }
 
 // The policy's name for the plugin, or the module file's own, which is then argument 0 as well.
@@ -193,7 +215,9 @@ static bool run_session(pnf_plugin *plugin, const struct module *module, session
         .policy = &plugin->policy,
         .registry = &plugin->host->registry,
         .monitor = &plugin->host->monitor,
-        .module_size = module->size,
+        .module_size = plugin->module_size,
+        .libraries = plugin->libraries,
+        .library_count = plugin->library_count,
         .wait_end = wait_end,
         .log = log_line,
         .context = plugin,
@@ -219,20 +243,70 @@ static bool check_source(const pnf_source *source, struct error_text *error)
     return true;
 }
 
+// Says which library an error is about.
+static bool fail_library(const char *name, const struct error_text *below, struct error_text *error)
+{
+    if (error->status == PNF_OK) {
+        memcpy(error->capability, below->capability, sizeof error->capability);
+        memcpy(error->hint, below->hint, sizeof error->hint);
+    }
+    return error_text_set(error, below->status, "library '%s': %.4000s", name, below->text);
+}
+
+// The bytes of libraries that the application gives are those of the last ones.
+static bool add_library(pnf_plugin *plugin, const pnf_source *source, uint32_t index,
+                        struct module *module, struct error_text *error)
+{
+    const struct policy_link *link = &plugin->policy.links[index];
+    struct report_library *library = &plugin->libraries[index];
+    uint32_t first = plugin->policy.link_count - (uint32_t)source->link_count;
+    const pnf_link *given = index >= first ? &source->links[index - first] : NULL;
+    struct error_text below;
+
+    error_text_init(&below);
+    snprintf(library->name, sizeof library->name, "%s", policy_text(&plugin->policy, link->name));
+    if (!(given && given->module
+              ? module_add_bytes(module, given->module, given->module_size, &below)
+              : module_add_file(module, policy_text(&plugin->policy, link->file), &below)) ||
+        !module_check_link_pin(module, link, &below))
+        return fail_library(library->name, &below, error);
+    library->offset = module->offset;
+    library->size = module->size - module->offset;
+    plugin->library_count++;
+    return true;
+}
+
+// All modules in one piece of memory, the plugin's own first.
+static bool collect(pnf_plugin *plugin, const pnf_source *source, bool linked,
+                    struct module *module, struct error_text *error)
+{
+    if (!module_create(module, error) ||
+        !(source->module ? module_add_bytes(module, source->module, source->module_size, error)
+                         : module_add_file(module, source->module_path, error)) ||
+        !module_check_pin(module, &plugin->policy, error))
+        return false;
+    plugin->module_size = module->size;
+    for (uint32_t i = 0; linked && i < plugin->policy.link_count; i++) {
+        if (!add_library(plugin, source, i, module, error))
+            return false;
+    }
+    return module_seal(module, error);
+}
+
 static bool bring(pnf_plugin *plugin, const pnf_source *source, session_way *way,
                   struct error_text *error)
 {
     struct module module = {.fd = -1};
+    bool linked = way == session_load; // to look at a module, others are of no use
     bool brought;
 
     if (!check_source(source, error) ||
-        !read_policy(source, &plugin->host->libexec, &plugin->policy, error))
+        !read_policy(source, &plugin->host->libexec, &plugin->policy, error) ||
+        (linked && !add_links(source, &plugin->policy, error)))
         return false;
     name_plugin(plugin, source);
-    brought = (source->module ? module_copy(source->module, source->module_size, &module, error)
-                              : module_open(source->module_path, &module, error)) &&
-              module_check_pin(&module, &plugin->policy, error) &&
-              run_session(plugin, &module, way, error);
+    brought =
+        collect(plugin, source, linked, &module, error) && run_session(plugin, &module, way, error);
     module_close(&module);
     return brought;
 }

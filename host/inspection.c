@@ -88,8 +88,9 @@ static bool fill(pnf_module *module, size_t size, struct error_text *error)
     module->items = calloc(count + 1, sizeof *module->items);
     if (!module->items)
         return error_text_set(error, PNF_SYSTEM, "cannot inspect a module: out of memory");
+    // What libraries import is not the module's.
     while (report_next(&reader, &item))
-        if (!show_item(&item, &module->items[module->count++]))
+        if (item.owner == 0 && !show_item(&item, &module->items[module->count++]))
             return error_text_set(error, PNF_SYSTEM, "cannot inspect a module: out of memory");
     show_features(reader.head.flags, module->features);
     return true;

@@ -36,7 +36,7 @@ static bool fail_size(struct error_text *error)
     return error_text_set(error, PNF_LIMIT, "the module has more than %d bytes", MODULE_BYTES_MAX);
 }
 
-static bool create(struct module *module, struct error_text *error)
+bool module_create(struct module *module, struct error_text *error)
 {
     unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 
@@ -65,14 +65,6 @@ static bool append(struct module *module, crypto_hash_sha256_state *hash, const 
         length -= (size_t)written;
     }
     return true;
-}
-
-static bool seal(struct module *module, crypto_hash_sha256_state *hash, struct error_text *error)
-{
-    int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-
-    crypto_hash_sha256_final(hash, module->sha256);
-    return fcntl(module->fd, F_ADD_SEALS, seals) == 0 || fail_system(error, "seal", "in memory");
 }
 
 static bool copy_file(int file, const char *path, struct module *module,
@@ -108,48 +100,51 @@ static bool check_file(int file, const char *path, struct error_text *error)
                           shown);
 }
 
-static bool copy_and_seal(int file, const char *path, struct module *module,
-                          struct error_text *error)
+// Behind what is there already.
+static void begin(struct module *module, crypto_hash_sha256_state *hash)
 {
-    crypto_hash_sha256_state hash;
-
-    crypto_hash_sha256_init(&hash);
-    return check_file(file, path, error) && create(module, error) &&
-           copy_file(file, path, module, &hash, error) && seal(module, &hash, error);
+    module->offset = module->size;
+    crypto_hash_sha256_init(hash);
 }
 
-bool module_open(const char *path, struct module *module, struct error_text *error)
+bool module_add_file(struct module *module, const char *path, struct error_text *error)
 {
+    crypto_hash_sha256_state hash;
     int file;
     bool done;
 
-    *module = (struct module){.fd = -1};
     if (!path)
         return error_text_set(error, PNF_USAGE, "cannot load a module: no path was given");
     // Not to wait for a FIFO's writer, and not to get a terminal.
     file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file < 0)
         return fail_system(error, "open", path);
-    done = copy_and_seal(file, path, module, error);
+    begin(module, &hash);
+    done = check_file(file, path, error) && copy_file(file, path, module, &hash, error);
     close(file);
-    if (!done)
-        module_close(module);
+    crypto_hash_sha256_final(&hash, module->sha256);
     return done;
 }
 
-bool module_copy(const void *bytes, size_t size, struct module *module, struct error_text *error)
+bool module_add_bytes(struct module *module, const void *bytes, size_t size,
+                      struct error_text *error)
 {
     crypto_hash_sha256_state hash;
+    bool done;
 
-    *module = (struct module){.fd = -1};
     if (!bytes && size > 0)
         return error_text_set(error, PNF_USAGE, "cannot load a module: its bytes are NULL");
-    crypto_hash_sha256_init(&hash);
-    if (create(module, error) && append(module, &hash, bytes, size, error) &&
-        seal(module, &hash, error))
-        return true;
-    module_close(module);
-    return false;
+    begin(module, &hash);
+    done = append(module, &hash, bytes, size, error);
+    crypto_hash_sha256_final(&hash, module->sha256);
+    return done;
+}
+
+bool module_seal(const struct module *module, struct error_text *error)
+{
+    int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+
+    return fcntl(module->fd, F_ADD_SEALS, seals) == 0 || fail_system(error, "seal", "in memory");
 }
 
 static const char *format_hash(const uint8_t *sha256, char hex[HEX_SIZE])
@@ -157,23 +152,44 @@ static const char *format_hash(const uint8_t *sha256, char hex[HEX_SIZE])
     return sodium_bin2hex(hex, HEX_SIZE, sha256, POLICY_SHA256_SIZE);
 }
 
-bool module_check_pin(const struct module *module, const struct policy *policy,
-                      struct error_text *error)
+struct pin {
+    const char *key;
+    const uint8_t *sha256;
+    uint32_t line;
+};
+
+static bool check_pin(const struct module *module, const struct pin *pin, struct error_text *error)
 {
     char has[HEX_SIZE];
     char wanted[HEX_SIZE];
 
-    if (!policy->pinned || memcmp(module->sha256, policy->sha256, sizeof module->sha256) == 0)
+    if (memcmp(module->sha256, pin->sha256, sizeof module->sha256) == 0)
         return true;
     if (error->status == PNF_OK) {
-        snprintf(error->capability, sizeof error->capability, "plugin.sha256");
+        snprintf(error->capability, sizeof error->capability, "%s", pin->key);
         snprintf(error->hint, sizeof error->hint, "sha256: %s", format_hash(module->sha256, has));
     }
     return error_text_set(error, PNF_DENIED,
                           "denied: the module is not the one that the policy pins: its SHA-256 is "
-                          "%s, plugin.sha256 (line %u) is %s; to grant it, write `sha256: %s`",
-                          format_hash(module->sha256, has), policy->lines[POLICY_KEY_PLUGIN_SHA256],
-                          format_hash(policy->sha256, wanted), has);
+                          "%s, %s (line %u) is %s; to grant it, write `sha256: %s`",
+                          format_hash(module->sha256, has), pin->key, pin->line,
+                          format_hash(pin->sha256, wanted), has);
+}
+
+bool module_check_pin(const struct module *module, const struct policy *policy,
+                      struct error_text *error)
+{
+    struct pin pin = {"plugin.sha256", policy->sha256, policy->lines[POLICY_KEY_PLUGIN_SHA256]};
+
+    return !policy->pinned || check_pin(module, &pin, error);
+}
+
+bool module_check_link_pin(const struct module *module, const struct policy_link *link,
+                           struct error_text *error)
+{
+    struct pin pin = {"link[].sha256", link->sha256, link->line};
+
+    return !link->pinned || check_pin(module, &pin, error);
 }
 
 void module_close(struct module *module)

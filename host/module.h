@@ -15,19 +15,30 @@
 enum { MODULE_BYTES_MAX = 1024 * 1024 * 1024 };
 
 struct module {
-    int fd; // the memfd; -1 if there is none
-    uint64_t size;
-    uint8_t sha256[POLICY_SHA256_SIZE];
+    int fd;                             // the memfd; -1 if there is none
+    uint64_t size;                      // of everything in it
+    uint64_t offset;                    // of the module that was added last,
+    uint8_t sha256[POLICY_SHA256_SIZE]; // and its hash
 };
 
-// Errors: PNF_SYSTEM, PNF_LIMIT.
-MUST_CHECK bool module_open(const char *path, struct module *module, struct error_text *error);
-MUST_CHECK bool module_copy(const void *bytes, size_t size, struct module *module,
-                            struct error_text *error);
+// Makes an empty one. Error: PNF_SYSTEM.
+MUST_CHECK bool module_create(struct module *module, struct error_text *error);
 
-// Whether the module is the one that the policy pins, if it pins any. Error: PNF_DENIED.
+// Adds a module behind those that are there. Errors: PNF_SYSTEM, PNF_LIMIT for more than
+// MODULE_BYTES_MAX in all, PNF_USAGE.
+MUST_CHECK bool module_add_file(struct module *module, const char *path, struct error_text *error);
+MUST_CHECK bool module_add_bytes(struct module *module, const void *bytes, size_t size,
+                                 struct error_text *error);
+
+// Nothing can be changed from now on. Error: PNF_SYSTEM.
+MUST_CHECK bool module_seal(const struct module *module, struct error_text *error);
+
+// Whether the module that was added last is the one that the policy, or a library of it, pins, if
+// it pins any. Error: PNF_DENIED.
 MUST_CHECK bool module_check_pin(const struct module *module, const struct policy *policy,
                                  struct error_text *error);
+MUST_CHECK bool module_check_link_pin(const struct module *module, const struct policy_link *link,
+                                      struct error_text *error);
 
 // Takes one that is closed already.
 void module_close(struct module *module);

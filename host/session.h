@@ -21,6 +21,7 @@
 #include "host/signature.h"
 #include "sandbox/channel.h"
 #include "sandbox/policy.h"
+#include "sandbox/report.h"
 
 enum {
     SESSION_END_TEXT_SIZE = 512,
@@ -39,6 +40,8 @@ struct session_setup {
     struct registry *registry;
     struct monitor *monitor;
     uint64_t module_size;
+    const struct report_library *libraries;
+    uint32_t library_count;
     int pidfd;  // of the worker
     int socket; // the host's end of the worker's; what it is sent are files that were opened
     // Waits for the end of the worker and says how it went; false if that takes longer.
@@ -73,9 +76,9 @@ struct session {
     struct channel channel;
     struct monitor_watch watch;
     struct broker broker;
-    uint8_t *report; // the worker's report on the module, checked
+    uint8_t *report; // the worker's report on the modules, checked
     size_t report_size;
-    const struct registry_function **imports; // by index; NULL: not the host's
+    const struct registry_function **imports; // that no library provides; NULL: not the host's
     uint32_t import_count;
     struct session_buffer outgoing; // the next message's bytes
     struct session_buffer received; // the last one's, until they are kept elsewhere

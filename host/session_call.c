@@ -57,16 +57,22 @@ static bool take_trap(struct session *session, const struct message *message, co
                       struct error_text *error)
 {
     char text[ERROR_MESSAGE_SIZE];
-    char place[64] = "";
+    const struct report_library *library = session_library(session, message->words[6]);
+    char place[64 + POLICY_LIBRARY_NAME_MAX] = "";
 
+    if (message->words[6] != 0 && !library)
+        return session_violated(session, "a trap in a library that there is not", error);
     if (session_stop_of(session) != SESSION_STOP_NONE)
         return session_stopped(session, error);
     copy_text(session, text, sizeof text);
     if (error->status == PNF_OK && message->words[2]) {
         error->funcidx = (uint32_t)message->words[3];
         error->offset = message->words[4];
-        snprintf(place, sizeof place, ", in function %u at offset 0x%llx", error->funcidx,
-                 (unsigned long long)error->offset);
+        snprintf(place, sizeof place, ", in function %u at offset 0x%llx%s%s%s", error->funcidx,
+                 (unsigned long long)error->offset, library ? " of library '" : "",
+                 library ? library->name : "", library ? "'" : "");
+    } else if (library) {
+        snprintf(place, sizeof place, ", in library '%s'", library->name);
     }
     if (session_trap_is_fuel(message->words[1])) {
         if (error->status == PNF_OK)

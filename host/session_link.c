@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Matches what a module imports, and what it must export, with what the application offers and the
-// policy grants. Everything that is wrong is listed at once, before any guest code runs.
+// Matches what modules import, and what the main one must export, with what the application offers
+// and the policy grants. Everything that is wrong is listed at once, before any guest code runs.
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,12 @@
 #include "host/type_text.h"
 #include "sandbox/report.h"
 
-enum { GRANTED_NAME_SIZE = 2 * (SIGNATURE_NAME_MAX + 1), SIGNATURE_SHOWN_SIZE = 256 };
+enum {
+    GRANTED_NAME_SIZE = 2 * (SIGNATURE_NAME_MAX + 1),
+    SIGNATURE_SHOWN_SIZE = 256,
+    OWNER_SIZE = POLICY_LIBRARY_NAME_MAX + 20,
+    ABSENCE_SIZE = POLICY_LIBRARY_NAME_MAX + 120
+};
 
 static const char WASI[] = "wasi_snapshot_preview1";
 
@@ -54,10 +59,21 @@ static const char *format_plan(const struct plan *plan, char text[TYPE_TEXT_SIZE
     return type_text(&item, text);
 }
 
-static void note_denial(struct findings *findings, const char *name)
+// " in library 'math'", or nothing for the main module.
+static const char *format_owner(const struct session *session, const struct report_item *item,
+                                char text[OWNER_SIZE])
+{
+    const struct report_library *library = session_library(session, item->owner);
+
+    snprintf(text, OWNER_SIZE, library ? " in library '%s'" : "%s", library ? library->name : "");
+    return text;
+}
+
+static void note_denial(struct findings *findings, const struct report_item *item, const char *name)
 {
     struct error_text *error = findings->error;
-    char what[GRANTED_NAME_SIZE + 32];
+    char what[GRANTED_NAME_SIZE + OWNER_SIZE + 32];
+    char owner[OWNER_SIZE];
     char text[POLICY_DENIAL_SIZE];
     struct policy_attempt attempt = {
         .what = what,
@@ -66,7 +82,8 @@ static void note_denial(struct findings *findings, const char *name)
         .guest = "did not start",
     };
 
-    snprintf(what, sizeof what, "import host function %s", name);
+    snprintf(what, sizeof what, "import host function %s%s", name,
+             format_owner(findings->session, item, owner));
     if (findings->count == 0) {
         error_text_name(error->function, name, strlen(name));
         snprintf(error->capability, sizeof error->capability, "host_functions");
@@ -106,11 +123,13 @@ static void note_import(struct findings *findings, const struct report_item *ite
     char text[1024];
     char module[POLICY_QUOTE_SIZE];
     char name[POLICY_QUOTE_SIZE];
+    char owner[OWNER_SIZE];
 
-    snprintf(text, sizeof text, "plugin '%s' cannot be linked: import %s of module %s %s",
+    snprintf(text, sizeof text, "plugin '%s' cannot be linked: import %s of module %s%s %s",
              findings->session->setup.name,
              policy_quote(name, (const char *)item->name.bytes, item->name.length),
-             policy_quote(module, (const char *)item->module.bytes, item->module.length), problem);
+             policy_quote(module, (const char *)item->module.bytes, item->module.length),
+             format_owner(findings->session, item, owner), problem);
     note(findings, PNF_UNLINKABLE, text);
 }
 
@@ -133,6 +152,45 @@ static bool is_text(const struct report_text *text, const char *other)
     return text->length == strlen(other) && memcmp(text->bytes, other, text->length) == 0;
 }
 
+// Whether a library could have provided the import, and why it does not.
+static void describe_absence(const struct session *session, const struct report_item *item,
+                             char text[ABSENCE_SIZE])
+{
+    for (uint32_t i = 0; i < session->setup.library_count; i++) {
+        const char *name = session->setup.libraries[i].name;
+
+        if (!is_text(&item->module, name))
+            continue;
+        if (item->owner != 0 && i + 1 >= item->owner)
+            snprintf(text, ABSENCE_SIZE,
+                     "; library '%s' does not stand in front: a library imports from those before "
+                     "it",
+                     name);
+        else
+            snprintf(text, ABSENCE_SIZE, "; library '%s' exports nothing of that name", name);
+        return;
+    }
+    text[0] = '\0';
+}
+
+static void note_absence(struct findings *findings, const struct report_item *item)
+{
+    char absence[ABSENCE_SIZE];
+    char problem[2 * ABSENCE_SIZE + POLICY_QUOTE_SIZE];
+    bool is_function = item->kind == REPORT_FUNCTION;
+
+    describe_absence(findings->session, item, absence);
+    if (is_function)
+        snprintf(problem, sizeof problem, "is no function that the application offers%s", absence);
+    else
+        snprintf(problem, sizeof problem, "is a %s, which only a library can provide%s%s",
+                 type_text_kind(item), absence,
+                 absence[0] ? ""
+                            : ": link a module that exports it, with --link NAME=FILE or under "
+                              "link: in the policy");
+    note_import(findings, item, problem);
+}
+
 static bool is_granted(const struct session *session, const struct registry_function *function,
                        char name[GRANTED_NAME_SIZE])
 {
@@ -151,9 +209,9 @@ static const struct registry_function *match(struct findings *findings,
                       item->module.length, (const char *)item->name.bytes, item->name.length);
 
     if (!function)
-        note_import(findings, item, "is no function that the application offers");
+        note_absence(findings, item);
     else if (!is_granted(findings->session, function, name))
-        note_denial(findings, name);
+        note_denial(findings, item, name);
     else if (!report_fits(item, &function->signature.plan))
         note_mismatch(findings, item, &function->signature);
     else
@@ -168,8 +226,10 @@ static void link_import(struct findings *findings, const struct report_item *ite
     const struct registry_function *function = NULL;
     bool is_wasi = is_text(&item->module, WASI);
 
+    if (item->flags & REPORT_LINKED)
+        return;
     if (item->kind != REPORT_FUNCTION) {
-        note_import(findings, item, "is not a function; nothing else can be imported");
+        note_absence(findings, item);
         return;
     }
     if (!is_wasi)
@@ -242,6 +302,13 @@ static void match_exports(struct findings *findings)
         }
 }
 
+const struct report_library *session_library(const struct session *session, uint64_t number)
+{
+    return number > 0 && number <= session->setup.library_count
+               ? &session->setup.libraries[number - 1]
+               : NULL;
+}
+
 bool session_link(struct session *session, uint8_t *link, size_t size, size_t *used,
                   struct error_text *error)
 {
@@ -254,9 +321,12 @@ bool session_link(struct session *session, uint8_t *link, size_t size, size_t *u
     session->import_count = 0;
     if (!report_open(&reader, session->report, session->report_size, &below))
         return session_violated(session, below.message, error);
-    while (report_next(&reader, &item))
+    while (report_next(&reader, &item)) {
+        if (item.owner > session->setup.library_count)
+            return session_violated(session, "a report on a library that there is not", error);
         if (item.part == REPORT_IMPORT)
             link_import(&findings, &item, &writer);
+    }
     match_exports(&findings);
     if (reader.head.counts[REPORT_MEMORY] > session->setup.policy->limits.memories)
         note_memories(&findings, reader.head.counts[REPORT_MEMORY]);

@@ -33,20 +33,32 @@ static bool confirm(struct session *session, struct error_text *error)
                          (unsigned long long)message.words[0], MESSAGE_PROTOCOL);
 }
 
-static bool send_policy(struct session *session, struct error_text *error)
+static bool put_start(struct session *session, uint64_t *length, struct error *error)
 {
-    struct message message = {.kind = MESSAGE_START, .count = 2};
+    uint8_t table[REPORT_LIBRARIES_MAX * REPORT_LIBRARY_SIZE];
+    struct report_writer writer = {.bytes = table, .size = sizeof table};
     struct policy *copy = malloc(sizeof *copy);
-    struct error below = {.code = ERROR_NONE};
     bool done;
 
-    _Static_assert(sizeof(struct policy) <= MESSAGE_ARENA_SIZE, "a policy fits into an arena");
-    message.words[0] = sizeof *copy;
-    message.words[1] = session->setup.module_size;
-    done = copy && policy_for_worker(session->setup.policy, copy, &below) &&
-           channel_arena_write(&session->channel, 0, copy, sizeof *copy);
+    _Static_assert(sizeof *copy + sizeof table <= MESSAGE_ARENA_SIZE,
+                   "a policy and the table of libraries fit into an arena");
+    for (uint32_t i = 0; i < session->setup.library_count; i++)
+        report_put_library(&writer, &session->setup.libraries[i]);
+    *length = sizeof *copy + writer.length;
+    done = copy && policy_for_worker(session->setup.policy, copy, error) &&
+           channel_arena_write(&session->channel, 0, copy, sizeof *copy) &&
+           channel_arena_write(&session->channel, sizeof *copy, table, writer.length);
     free(copy);
-    if (!done)
+    return done;
+}
+
+static bool send_start(struct session *session, struct error_text *error)
+{
+    struct message message = {.kind = MESSAGE_START, .count = 2};
+    struct error below = {.code = ERROR_NONE};
+
+    message.words[1] = session->setup.module_size;
+    if (!put_start(session, &message.words[0], &below))
         return session_ended(session, PNF_SYSTEM, error, "its policy cannot be handed over: %s",
                              below.code ? below.message : "out of memory");
     return session_send(session, &message, error);
@@ -133,7 +145,7 @@ static bool prepare(struct session *session, struct error_text *error)
 
     set_deadline(session, SESSION_LOAD_SECONDS * UINT64_C(1000));
     session->preparing = true;
-    if (!confirm(session, error) || !send_policy(session, error) || !receive_report(session, error))
+    if (!confirm(session, error) || !send_start(session, error) || !receive_report(session, error))
         return false;
     session->preparing = false;
     session_give_back_all(session);

@@ -90,6 +90,10 @@ MUST_CHECK bool session_link(struct session *session, uint8_t *link, size_t size
 // Whether the module exports a function of that name.
 bool session_exports(const struct session *session, const char *name);
 
+// The library of that number, as reports and traps count; NULL if there is none, and for 0, which
+// is the main module.
+const struct report_library *session_library(const struct session *session, uint64_t number);
+
 // --- session_trap.c ------------------------------------------------------------------------------
 
 // The words of a trap's code, which came from the worker.

@@ -8,12 +8,13 @@
 #include "sandbox/plan.h"
 #include "sandbox/session.h"
 
-// An imported function that the host serves; the context of hostcall.
+// An imported function that no library provides; the context of hostcall.
 struct hostcall {
     struct session *session;
+    enum report_service service; // the rest is of those that the host serves
     struct plan plan;
     struct plan_wire wire;
-    uint32_t index; // among the imported functions
+    uint32_t index; // among these
 };
 
 // The host_callback of such imports.

@@ -12,7 +12,7 @@
 #include "sandbox/base/error.h"
 
 enum {
-    MESSAGE_PROTOCOL = 1,           // what CONFINED carries; host and worker must agree
+    MESSAGE_PROTOCOL = 2,           // what CONFINED carries; host and worker must agree
     MESSAGE_WORDS_MAX = 12,         // 64-bit words of one message
     MESSAGE_DEPTH_MAX = 8,          // calls inside each other, through host functions
     MESSAGE_ARENA_SIZE = 64 * 1024, // bytes of each direction's arena

@@ -46,6 +46,57 @@ static uint32_t u32_at(const uint8_t *bytes)
     return (uint32_t)number_at(bytes, 4);
 }
 
+// --- libraries -----------------------------------------------------------------------------------
+
+void report_put_library(struct report_writer *writer, const struct report_library *library)
+{
+    size_t length = strlen(library->name);
+    uint8_t name[POLICY_LIBRARY_NAME_MAX] = {0};
+
+    assert(length <= sizeof name);
+    memcpy(name, library->name, length);
+    put_number(writer, library->offset, 8);
+    put_number(writer, library->size, 8);
+    put_number(writer, length, 1);
+    put_bytes(writer, name, sizeof name);
+}
+
+static bool take_library(const uint8_t *bytes, uint64_t mapped, struct report_library *library)
+{
+    size_t length = bytes[16];
+
+    *library = (struct report_library){
+        .offset = number_at(bytes, 8),
+        .size = number_at(bytes + 8, 8),
+    };
+    if (length > POLICY_LIBRARY_NAME_MAX ||
+        !policy_is_library_name((const char *)bytes + 17, length))
+        return false;
+    memcpy(library->name, bytes + 17, length);
+    return library->offset <= mapped && library->size <= mapped - library->offset;
+}
+
+bool report_take_libraries(const uint8_t *bytes, size_t size, uint64_t mapped,
+                           struct report_library *libraries, uint32_t *count, struct error *error)
+{
+    *count = 0;
+    if (size % REPORT_LIBRARY_SIZE != 0 || size / REPORT_LIBRARY_SIZE > REPORT_LIBRARIES_MAX)
+        return error_set(error, ERROR_USAGE_ARGUMENT, 0, "libraries: %zu bytes are no table", size);
+    for (size_t at = 0; at < size; at += REPORT_LIBRARY_SIZE) {
+        struct report_library *library = &libraries[*count];
+
+        if (!take_library(bytes + at, mapped, library))
+            return error_set(error, ERROR_USAGE_ARGUMENT, at, "libraries: bad name or place");
+        for (uint32_t i = 0; i < *count; i++) {
+            if (strcmp(libraries[i].name, library->name) == 0)
+                return error_set(error, ERROR_USAGE_ARGUMENT, at, "libraries: '%s' is there twice",
+                                 library->name);
+        }
+        *count += 1;
+    }
+    return true;
+}
+
 // --- writing a report ----------------------------------------------------------------------------
 
 void report_put_head(struct report_writer *writer, const struct report_head *head)
@@ -68,6 +119,7 @@ void report_put_item(struct report_writer *writer, const struct report_item *ite
     put_number(writer, item->name.length, 4);
     put_number(writer, item->first, 8);
     put_number(writer, item->second, 8);
+    put_number(writer, item->owner, 1);
     put_bytes(writer, item->module.bytes, item->module.length);
     put_bytes(writer, item->name.bytes, item->name.length);
     put_bytes(writer, item->types, (size_t)item->parameter_count + item->result_count);
@@ -106,6 +158,7 @@ static bool take_item(const struct report_reader *reader, struct report_item *it
         .name = {.length = u32_at(bytes + 12)},
         .first = number_at(bytes + 16, 8),
         .second = number_at(bytes + 24, 8),
+        .owner = bytes[32],
     };
     types = (size_t)item->parameter_count + item->result_count;
     left -= REPORT_ITEM_SIZE;
@@ -132,6 +185,10 @@ static bool has_shape(const struct report_item *item)
                     : global ? REPORT_MUTABLE | REPORT_HAS_VALUE
                              : 0;
 
+    if (item->part == REPORT_IMPORT)
+        flags |= REPORT_LINKED;
+    else if (item->owner != 0)
+        return false;
     if (!function && (item->parameter_count != 0 || item->result_count != 0))
         return false;
     if (table || global ? !is_value_type(item->value_type) : item->value_type != 0)
@@ -140,8 +197,8 @@ static bool has_shape(const struct report_item *item)
         return false;
     if (external && !limits && (item->flags & REPORT_HAS_VALUE) == 0 && item->first != 0)
         return false;
-    return item->parameter_count <= REPORT_TYPES_MAX && item->result_count <= REPORT_TYPES_MAX &&
-           (item->flags & ~flags) == 0 &&
+    return item->owner <= REPORT_LIBRARIES_MAX && item->parameter_count <= REPORT_TYPES_MAX &&
+           item->result_count <= REPORT_TYPES_MAX && (item->flags & ~flags) == 0 &&
            (!external || (item->flags & REPORT_HAS_MAXIMUM) != 0 || item->second == 0);
 }
 
@@ -213,6 +270,7 @@ bool report_open(struct report_reader *reader, const uint8_t *bytes, size_t size
                  struct error *error)
 {
     struct report_reader walk;
+    uint8_t owner = 0;
 
     if (!read_head(&walk, bytes, size, error))
         return false;
@@ -223,8 +281,10 @@ bool report_open(struct report_reader *reader, const uint8_t *bytes, size_t size
 
         if (!take_item(&walk, &item, &end))
             return bad(error, walk.at, "cut off");
-        if (item.part != part || !check_item(&item))
+        if (item.part != part || !check_item(&item) ||
+            (part == REPORT_IMPORT && item.owner < owner))
             return bad(error, walk.at, "bad item");
+        owner = item.owner;
         walk.at = end;
     }
     return walk.at == size || bad(error, walk.at, "more than it says");

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The flat encoding of what crosses in arenas: the worker's report on a module, the host's link
-// message, and the frame of a call or its return. Little endian, lengths in front, nothing nested.
-// Writers write into a buffer of theirs; readers read a private copy of which nothing is known,
-// check every length, and give out pointers into that copy. Nothing is allocated.
+// The flat encoding of what crosses in arenas: the table of libraries, the worker's report on the
+// modules, the host's link message, and the frame of a call or its return. Little endian, lengths
+// in front, nothing nested. Writers write into a buffer of theirs; readers read a private copy of
+// which nothing is known, check every length, and give out pointers into that copy. Nothing is
+// allocated.
+//
+// Libraries (START, behind the policy), in their order; each:
+//   u64 offset, u64 size of its module in the mapping, u8 name's length, name with zeroes behind it
+//                                                                           (REPORT_LIBRARY_SIZE)
 //
 // Report (MODULE_REPORT; what is longer than an arena goes ahead in PARTs):
 //   head of REPORT_HEAD_SIZE bytes: u32 format, u32 flags, u32 items of each enum report_part
-//   items, first all imports, then all exports, memories, data, sections; each:
+//   items, first all imports, the main module's in front of those of the libraries in their order,
+//   then all exports, memories, data, sections of the main module; each:
 //     u8 part, u8 kind, u8 value type, u8 flags, u16 parameters, u16 results,
-//     u32 module's length, u32 name's length, u64 first, u64 second          (REPORT_ITEM_SIZE)
+//     u32 module's length, u32 name's length, u64 first, u64 second, u8 owner (REPORT_ITEM_SIZE)
 //     module, name, one byte for each parameter and result
 //
-// Link (LINK, with PARTs): of each imported function, in the order of their index,
-//   u8 enum report_service; a struct plan if that is REPORT_HOST
+// Link (LINK, with PARTs): of each imported function that no library provides, in the order of the
+// report, u8 enum report_service; a struct plan if that is REPORT_HOST
 //
 // Frame (CALL, CALL_RESULT, HOST_CALL, HOST_CALL_RESULT; what is longer than an arena goes ahead in
 // PARTs, at most report_frame_max bytes in all):
@@ -30,12 +36,15 @@
 #include "sandbox/base/error.h"
 #include "sandbox/message.h"
 #include "sandbox/plan.h"
+#include "sandbox/policy.h"
 
 enum {
-    REPORT_FORMAT = 1,
+    REPORT_FORMAT = 2,
     REPORT_BYTES_MAX = 4 * 1024 * 1024,
     REPORT_HEAD_SIZE = 28,
-    REPORT_ITEM_SIZE = 32,
+    REPORT_ITEM_SIZE = 33,
+    REPORT_LIBRARIES_MAX = POLICY_LINKS_MAX,
+    REPORT_LIBRARY_SIZE = 8 + 8 + 1 + POLICY_LIBRARY_NAME_MAX,
     REPORT_TYPES_MAX = 1000, // parameters, or results, of one function
     REPORT_NAME_MAX = 64 * 1024,
     REPORT_SECTION_ID_END = 14, // ids of sections are below
@@ -45,6 +54,25 @@ enum {
     REPORT_FRAME_HEAD_SIZE = 8,
     REPORT_FRAME_NAME_MAX = 4096
 };
+
+// --- libraries -----------------------------------------------------------------------------------
+
+// A module that others may import from, and where it is among the bytes that the worker maps.
+struct report_library {
+    char name[POLICY_LIBRARY_NAME_MAX + 1]; // policy_is_library_name
+    uint64_t offset;
+    uint64_t size;
+};
+
+struct report_writer;
+
+void report_put_library(struct report_writer *writer, const struct report_library *library);
+
+// Takes the table, which is all of the bytes: at most REPORT_LIBRARIES_MAX entries, no two with one
+// name, each of them inside the `mapped` bytes. Error: USAGE_ARGUMENT.
+MUST_CHECK bool report_take_libraries(const uint8_t *bytes, size_t size, uint64_t mapped,
+                                      struct report_library *libraries, uint32_t *count,
+                                      struct error *error);
 
 // --- the report on a module ----------------------------------------------------------------------
 
@@ -103,7 +131,8 @@ enum report_item_flag {
     REPORT_HAS_MAXIMUM = 2, // memories and tables: `second` counts
     REPORT_ADDRESS64 = 4,   // memories and tables
     REPORT_HAS_VALUE = 8,   // globals: `first` is the initial value, an integer
-    REPORT_BYTE_PAGES = 16  // memories: pages have one byte, not 64 KiB
+    REPORT_BYTE_PAGES = 16, // memories: pages have one byte, not 64 KiB
+    REPORT_LINKED = 32      // imports: a library in front of their module provides it
 };
 
 struct report_text {
@@ -123,6 +152,7 @@ struct report_item {
     struct report_text name;   // of imports, exports and custom sections
     uint64_t first;            // minimum (pages, elements), value; of sections the content's offset
     uint64_t second;           // maximum; of sections the content's size
+    uint8_t owner;             // of imports: 0, the main module; k, the k-th library
     const uint8_t *types;      // parameters, then results, as value types' codes
 };
 
@@ -150,8 +180,8 @@ struct report_reader {
     uint32_t left[REPORT_PART_COUNT]; // items to come
 };
 
-// Checks the whole report. Errors: LIMIT_MODULE if it is too long, USAGE_ARGUMENT for everything
-// else, with the offset of the place.
+// Checks the whole report; owners are at most REPORT_LIBRARIES_MAX, and do not go down. Errors:
+// LIMIT_MODULE if it is too long, USAGE_ARGUMENT for everything else, with the offset of the place.
 MUST_CHECK bool report_open(struct report_reader *reader, const uint8_t *bytes, size_t size,
                             struct error *error);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The worker's side of a session: it gets policy and module from the host, reports on the module,
-// instantiates it, and serves calls until it is told to end (message.def has the order). This is
+// The worker's side of a session: it gets policy and modules from the host, reports on them,
+// instantiates them, and serves calls until it is told to end (message.def has the order). This is
 // where a plugin's bytes are first looked at, so it runs behind the jail; it allocates from arenas
 // only and makes no system call that the filter does not know.
 #pragma once
@@ -29,12 +29,31 @@ enum {
 struct hostcall;
 struct worker;
 
-// In static memory: it is large. All but `channel`, `module_bytes` and `module_size` is zero before
+// Who provides an import.
+struct session_provider {
+    uint32_t library;            // its index among the modules; 0: none, so the host or nobody
+    const struct export *export; // of the library's module
+};
+
+// A module of the session's, and its instance.
+struct session_module {
+    const char *name;     // of a library; borrowed
+    const uint8_t *bytes; // borrowed
+    size_t size;
+    struct module *module;
+    struct session_provider *providers;  // of each import
+    struct instance *instance;           // NULL until its start function has returned
+    uint32_t first_hostcall;             // of its imports
+    const struct function *reallocation; // its cabi_realloc; NULL until it is looked up
+    bool reallocation_known;             // it has been looked up
+};
+
+// In static memory: it is large. All but `channel`, `module_bytes` and `mapped_size` is zero before
 // session_run.
 struct session {
     struct channel *channel;     // borrowed; of the worker's side, in the state of a new worker
-    const uint8_t *module_bytes; // borrowed; all that is mapped, of which START says the size
-    size_t module_size;
+    const uint8_t *module_bytes; // borrowed; all that is mapped, of which START says what is where
+    size_t mapped_size;
 
     struct policy policy; // the checked copy
     struct arena scratch; // private copies of messages: a stack
@@ -43,12 +62,12 @@ struct session {
     struct error
         limit; // what a trap is about whose code is TRAP_LIMIT; empty if it is the engine's
     struct engine *engine;
-    struct module *module;
-    struct instance *instance;           // NULL until the start function has returned
-    const struct function *reallocation; // the guest's cabi_realloc; NULL until it is looked up
-    bool reallocation_known;             // it has been looked up
+    struct session_module modules[1 + REPORT_LIBRARIES_MAX]; // the main one, then libraries
+    uint32_t module_count;                                   // the main one included
+    struct report_library libraries[REPORT_LIBRARIES_MAX];
+    uint32_t starting; // the module that is being instantiated; afterwards 0
     struct wasi wasi;
-    struct hostcall *hostcalls; // a record for each imported function
+    struct hostcall *hostcalls; // a record for each imported function that no library provides
     uint32_t hostcall_count;
     bool over; // nothing more is to be said or waited for
 };
@@ -59,5 +78,5 @@ bool session_run(struct session *session);
 void session_finish(struct session *session);
 
 // A worker's body (worker.h): a session on the control memory, which is a struct channel_memory,
-// and on the module in START_SLOT_MODULE, whose size is the payload's first eight bytes.
+// and on the modules in START_SLOT_MODULE, whose size is the payload's first eight bytes.
 int session_body(struct worker *worker);

@@ -67,7 +67,8 @@ static bool find_function(const struct session *session, struct name name,
 {
     struct external external;
 
-    if (!engine_export(session->instance, name, &external) || external.kind != EXTERNAL_FUNCTION)
+    if (!engine_export(session->modules[0].instance, name, &external) ||
+        external.kind != EXTERNAL_FUNCTION)
         return false;
     *function = external.function;
     return true;
@@ -419,7 +420,7 @@ static enum outcome run(struct export_call *call, const struct session_message *
     return freed == OUTCOME_OK ? outcome : freed;
 }
 
-bool session_call(struct session *session, const struct session_message *message)
+static bool serve(struct session *session, const struct session_message *message)
 {
     struct export_call call = {.session = session};
     struct message answer = {.kind = MESSAGE_CALL_RESULT, .count = 1};
@@ -441,4 +442,15 @@ bool session_call(struct session *session, const struct session_message *message
         break;
     }
     return !session->over;
+}
+
+// Also from a host function that a library called: the addresses are the main module's.
+bool session_call(struct session *session, const struct session_message *message)
+{
+    struct store *store = engine_store(session->engine);
+    struct instance *before = engine_set_caller(store, session->modules[0].instance);
+    bool more = serve(session, message);
+
+    engine_set_caller(store, before);
+    return more;
 }

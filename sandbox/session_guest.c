@@ -5,10 +5,9 @@
 
 enum { REALLOC_PARAMETERS = 4 };
 
-// The instance, also while its start function runs.
 static struct instance *guest(const struct session *session)
 {
-    return engine_store(session->engine)->instances;
+    return engine_caller(engine_store(session->engine));
 }
 
 static const struct memory *guest_memory(const struct session *session)
@@ -67,15 +66,17 @@ static bool is_reallocation(const struct session *session, const struct function
 
 const struct function *session_reallocation(struct session *session)
 {
+    struct instance *instance = guest(session);
+    struct session_module *own = &session->modules[session_module_of(session, instance)];
     struct external external;
 
-    if (session->reallocation_known)
-        return session->reallocation;
-    session->reallocation_known = true;
-    if (engine_export(guest(session), engine_name("cabi_realloc"), &external) &&
+    if (own->reallocation_known)
+        return own->reallocation;
+    own->reallocation_known = true;
+    if (engine_export(instance, engine_name("cabi_realloc"), &external) &&
         external.kind == EXTERNAL_FUNCTION && is_reallocation(session, external.function))
-        session->reallocation = external.function;
-    return session->reallocation;
+        own->reallocation = external.function;
+    return own->reallocation;
 }
 
 static enum outcome reallocate(struct session *session, union slot *slots, struct trap *trap)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the parts of a session share: session.c (life), session_wire.c (messages), session_link.c
-// (module, imports, instance), session_report.c, session_guest.c (the guest's memory),
-// session_call.c (calls of exports), hostcall.c (calls of imports).
+// (modules, imports), session_modules.c (libraries, instances), session_report.c, session_guest.c
+// (the guest's memory), session_call.c (calls of exports), hostcall.c (calls of imports).
 //
 // A function that answers false or TRAP_HOST with session->over set has nothing to report any more:
 // its callers return.
@@ -94,7 +94,33 @@ void session_layout(const struct module *module, struct session_layout *layout);
 MUST_CHECK bool session_load(struct session *session, const struct session_message *start);
 MUST_CHECK bool session_instantiate(struct session *session, const struct session_message *link);
 
+// session_modules.c. Names the library, unless the module is the main one, in front of an error.
+// Always false.
+bool session_blame(const struct session *session, uint32_t index, struct error *error);
+
+// The module of an instance; of none that which is being instantiated, or the main one.
+uint32_t session_module_of(const struct session *session, const struct instance *instance);
+
+// Finds who provides each import of each module.
+MUST_CHECK bool session_find_providers(struct session *session, struct error *error);
+
+// What can be known of all modules before code of one runs: that libraries provide what fits, as
+// far as declarations tell, and that no module has too many memories.
+MUST_CHECK bool session_check_modules(const struct session *session, struct error *error);
+
+// Instantiates all modules, each library in front of those that may import from it. What they wrote
+// stays if one of them fails.
+MUST_CHECK enum outcome session_start_modules(struct session *session, struct trap *trap,
+                                              struct error *error);
+
+// session_link.c: makes importable what the host serves of a module's imports.
+MUST_CHECK bool session_define_imports(struct session *session, uint32_t index,
+                                       struct error *error);
+
 // --- the guest's memory --------------------------------------------------------------------------
+
+// The guest is the instance whose code called the host function that runs; during a call from
+// outside the main module's.
 
 // The bytes at an address of memory 0; NULL if they are not all inside, or there is no memory.
 uint8_t *session_memory(const struct session *session, uint64_t address, uint64_t length);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From the module's bytes to an instance.
+// From the modules' bytes to what they import.
 #include <stdio.h>
 #include <string.h>
 
@@ -13,14 +13,44 @@ enum { ABI_VERSION = 1, ENGINE_OWN_BYTES = 3 * 1024 * 1024, ENGINE_OWN_PER_MODUL
 
 // --- loading -------------------------------------------------------------------------------------
 
-static bool take_policy(struct session *session, const struct session_message *start,
-                        struct error *error)
+// Where each module is among the bytes that are mapped.
+static bool take_modules(struct session *session, const struct session_message *start,
+                         struct error *error)
 {
-    if (start->length != sizeof session->policy)
+    uint64_t size = start->message.words[1];
+    uint32_t count;
+
+    if (size > session->mapped_size)
+        return error_set(error, ERROR_USAGE_ARGUMENT, 0,
+                         "a module of %llu bytes in a mapping of %zu", (unsigned long long)size,
+                         session->mapped_size);
+    if (!report_take_libraries(start->bytes + sizeof session->policy,
+                               start->length - sizeof session->policy, session->mapped_size,
+                               session->libraries, &count, error))
+        return false;
+    session->modules[0] = (struct session_module){
+        .name = "",
+        .bytes = session->module_bytes,
+        .size = (size_t)size,
+    };
+    for (uint32_t i = 0; i < count; i++)
+        session->modules[i + 1] = (struct session_module){
+            .name = session->libraries[i].name,
+            .bytes = session->module_bytes + session->libraries[i].offset,
+            .size = (size_t)session->libraries[i].size,
+        };
+    session->module_count = count + 1;
+    return true;
+}
+
+static bool take_start(struct session *session, const struct session_message *start,
+                       struct error *error)
+{
+    if (start->length < sizeof session->policy)
         return error_set(error, ERROR_USAGE_ARGUMENT, 0, "a policy of %zu bytes, not %zu",
                          start->length, sizeof session->policy);
     memcpy(&session->policy, start->bytes, sizeof session->policy);
-    return policy_check(&session->policy, error);
+    return policy_check(&session->policy, error) && take_modules(session, start, error);
 }
 
 // The proposals that the policy switches on.
@@ -91,41 +121,50 @@ static void limit_scratch(struct session *session, size_t module_size)
         session->scratch_max = (size_t)most;
 }
 
-// A proposal that is off: the line that would switch it on. Keys are called as features are.
-static bool explain_feature(struct error *error)
+// Of a proposal that is off: the line that would switch it on. Keys are called as features are.
+static void explain_feature(struct error *error)
 {
     const struct error plain = *error;
     const char *detail = strchr(plain.message, ':');
     char key[32];
 
     if (plain.code != ERROR_FEATURE_OFF)
-        return false;
+        return;
     snprintf(key, sizeof key, "%s", feature_name((enum feature)plain.detail));
     for (char *space = key; (space = strchr(space, ' ')) != NULL;)
         *space = '_';
     error_clear(error);
-    return error_set(error, plain.code, plain.offset,
-                     "%s; write `%s: on` under features: in the policy",
-                     detail != NULL ? detail + 2 : key, key);
+    error_set(error, plain.code, plain.offset, "%s; write `%s: on` under features: in the policy",
+              detail != NULL ? detail + 2 : key, key);
+}
+
+static bool load_module(struct session *session, uint32_t index, struct error *error)
+{
+    struct session_module *own = &session->modules[index];
+    bool loaded = engine_load(session->engine, own->bytes, own->size, &own->module, error);
+
+    if (!loaded)
+        explain_feature(error);
+    return (loaded && check_abi(own->module, error)) || session_blame(session, index, error);
 }
 
 static bool load(struct session *session, const struct session_message *start, struct error *error)
 {
-    uint64_t size = start->message.words[1];
+    size_t size = 0; // of all modules; what is mapped bounds each of them
 
-    if (size > session->module_size)
-        return error_set(error, ERROR_USAGE_ARGUMENT, 0,
-                         "a module of %llu bytes in a mapping of %zu", (unsigned long long)size,
-                         session->module_size);
-    if (!session_whole(start, error) || !take_policy(session, start, error))
+    if (!session_whole(start, error) || !take_start(session, start, error))
         return false;
+    for (uint32_t i = 0; i < session->module_count; i++)
+        size += session->modules[i].size;
     session->frame_max = report_frame_max(session->policy.limits.memory_bytes);
-    limit_scratch(session, (size_t)size);
-    if (!create_engine(session, (size_t)size, error))
+    limit_scratch(session, size);
+    if (!create_engine(session, size, error))
         return false;
-    if (!engine_load(session->engine, session->module_bytes, (size_t)size, &session->module, error))
-        return explain_feature(error);
-    return check_abi(session->module, error) && session_report(session, error);
+    for (uint32_t i = 0; i < session->module_count; i++) {
+        if (!load_module(session, i, error))
+            return false;
+    }
+    return session_find_providers(session, error) && session_report(session, error);
 }
 
 bool session_load(struct session *session, const struct session_message *start)
@@ -173,92 +212,119 @@ static valtype core_valtype(uint8_t code)
     }
 }
 
-static bool define_host(struct session *session, const struct import *import,
-                        const struct plan *plan, struct error *error)
+static bool define_host(struct session *session, const struct import *import, struct hostcall *call,
+                        struct error *error)
 {
-    struct hostcall *call = &session->hostcalls[import->index];
     valtype types[PLAN_CORE_MAX + 1];
     struct host_type type = {.types = types};
     struct plan_core_type core;
 
-    *call = (struct hostcall){.session = session, .plan = *plan, .index = import->index};
-    plan_wire(plan, &call->wire);
-    plan_core_type(plan, &core);
+    plan_core_type(&call->plan, &core);
     for (uint32_t i = 0; i < core.parameter_count; i++)
         types[i] = core_valtype(core.parameters[i]);
     types[core.parameter_count] = core_valtype(core.result);
     type.parameter_count = core.parameter_count;
     type.result_count = core.result_count;
-    return can_return(session->module, import, plan, error) &&
-           engine_define_function(session->engine, import->module, import->name, type, hostcall,
+    return engine_define_function(session->engine, import->module, import->name, type, hostcall,
                                   call, error);
 }
 
-static bool define_wasi(struct session *session, const struct import *import, struct error *error)
+// Whether the import is for the host or WASI to serve.
+static bool is_served(const struct session_module *own, uint32_t index)
+{
+    return own->module->imports[index].kind == EXTERNAL_FUNCTION &&
+           own->providers[index].library == 0;
+}
+
+bool session_define_imports(struct session *session, uint32_t index, struct error *error)
+{
+    const struct session_module *own = &session->modules[index];
+    struct hostcall *call = &session->hostcalls[own->first_hostcall];
+
+    for (uint32_t i = 0; i < own->module->import_count; i++) {
+        const struct import *import = &own->module->imports[i];
+
+        if (!is_served(own, i))
+            continue;
+        if (call->service == REPORT_HOST && !define_host(session, import, call, error))
+            return false;
+        if (call->service == REPORT_WASI &&
+            !wasi_define(&session->wasi, session->engine, import->name, error))
+            return false;
+        call++;
+    }
+    return true;
+}
+
+static bool check_wasi(const struct import *import, struct error *error)
 {
     static const char module[] = WASI_MODULE;
 
     if (import->module.length != sizeof module - 1 ||
         memcmp(import->module.bytes, module, sizeof module - 1) != 0)
         return error_set(error, ERROR_USAGE_ARGUMENT, import->offset, "not an import of WASI's");
-    return wasi_define(&session->wasi, session->engine, import->name, error);
-}
-
-// Makes importable what the host says. What is absent is found missing by instantiation.
-static bool define_imports(struct session *session, const struct session_message *link,
-                           struct error *error)
-{
-    const struct module *module = session->module;
-    size_t at = 0;
-    uint64_t count = 0;
-
-    for (uint32_t i = 0; i < module->import_count; i++) {
-        const struct import *import = &module->imports[i];
-        enum report_service service;
-        struct plan plan;
-
-        if (import->kind != EXTERNAL_FUNCTION)
-            continue;
-        if (!report_take_link(link->bytes, link->length, &at, &service, &plan, error))
-            return false;
-        count++;
-        if (service == REPORT_HOST && !define_host(session, import, &plan, error))
-            return false;
-        if (service == REPORT_WASI && !define_wasi(session, import, error))
-            return false;
-    }
-    if (at != link->length || count != link->message.words[1])
-        return error_set(error, ERROR_USAGE_ARGUMENT, at, "link: not of this module's imports");
+    if (wasi_find(import->name) == WASI_FUNCTION_COUNT)
+        return error_set(error, ERROR_UNKNOWN_IMPORT, import->offset, "%s.%.*s", module,
+                         (int)(import->name.length < 64 ? import->name.length : 64),
+                         (const char *)import->name.bytes);
     return true;
 }
 
-// The host has refused already what it could see to be too many.
-static bool check_memories(const struct session *session, struct error *error)
+// How the host says that an import is served.
+static bool take_service(struct session *session, const struct session_message *link, size_t *at,
+                         const struct session_module *own, uint32_t index, struct error *error)
 {
-    uint32_t count = session->module->memory_count;
-    uint64_t most = session->policy.limits.memories;
+    struct hostcall *call = &session->hostcalls[session->hostcall_count];
+    const struct import *import = &own->module->imports[index];
 
-    return count <= most ||
-           error_set(error, ERROR_LIMIT_COUNT, 0, "%u linear memories; limits.memories is %llu",
-                     count, (unsigned long long)most);
+    *call = (struct hostcall){.session = session, .index = session->hostcall_count};
+    session->hostcall_count++;
+    if (!report_take_link(link->bytes, link->length, at, &call->service, &call->plan, error))
+        return false;
+    if (call->service == REPORT_HOST)
+        plan_wire(&call->plan, &call->wire);
+    return call->service == REPORT_WASI   ? check_wasi(import, error)
+           : call->service == REPORT_HOST ? can_return(own->module, import, &call->plan, error)
+                                          : true;
 }
 
-static enum outcome instantiate_module(struct session *session, const struct session_message *link,
-                                       struct trap *trap, struct error *error)
+// What is absent is found missing by instantiation.
+static bool take_services(struct session *session, const struct session_message *link,
+                          struct error *error)
+{
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < session->module_count; i++) {
+        struct session_module *own = &session->modules[i];
+
+        own->first_hostcall = session->hostcall_count;
+        for (uint32_t k = 0; k < own->module->import_count; k++) {
+            if (is_served(own, k) && !take_service(session, link, &at, own, k, error))
+                return session_blame(session, i, error);
+        }
+    }
+    if (at != link->length || session->hostcall_count != link->message.words[1])
+        return error_set(error, ERROR_USAGE_ARGUMENT, at, "link: not of these modules' imports");
+    return true;
+}
+
+static enum outcome instantiate_modules(struct session *session, const struct session_message *link,
+                                        struct trap *trap, struct error *error)
 {
     struct store *store = engine_store(session->engine);
+    size_t count = 0;
 
-    session->hostcall_count = session->module->imported_function_count;
-    session->hostcalls =
-        arena_array(&store->arena, session->hostcall_count, sizeof *session->hostcalls);
+    for (uint32_t i = 0; i < session->module_count; i++)
+        count += session->modules[i].module->imported_function_count;
+    session->hostcalls = arena_array(&store->arena, count, sizeof *session->hostcalls);
     if (session->hostcalls == NULL) {
         error_set(error, ERROR_LIMIT_MEMORY, 0, "for imports");
         return OUTCOME_ERROR;
     }
-    if (!session_whole(link, error) || !check_memories(session, error) ||
-        !define_imports(session, link, error))
+    if (!session_whole(link, error) || !session_check_modules(session, error) ||
+        !take_services(session, link, error))
         return OUTCOME_ERROR;
-    return engine_instantiate(session->engine, session->module, &session->instance, trap, error);
+    return session_start_modules(session, trap, error);
 }
 
 bool session_instantiate(struct session *session, const struct session_message *link)
@@ -266,7 +332,7 @@ bool session_instantiate(struct session *session, const struct session_message *
     struct error error = {.code = ERROR_NONE};
     struct trap trap = {.code = TRAP_NONE};
 
-    switch (instantiate_module(session, link, &trap, &error)) {
+    switch (instantiate_modules(session, link, &trap, &error)) {
     case OUTCOME_OK:
         session_send(session, MESSAGE_LOADED, 0, NULL);
         break;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The report on the module that was loaded. Made in two passes of the same code: the first one has
-// no room and measures.
+// The report on the modules that were loaded. Made in two passes of the same code: the first one
+// has no room and measures.
 #include "sandbox/session_internal.h"
 
 enum {
@@ -9,6 +9,7 @@ enum {
 };
 
 struct pass {
+    const struct session *session;
     const struct module *module;
     const struct type_store *types;
     struct report_writer writer;
@@ -67,8 +68,8 @@ static void set_limits(struct report_item *item, const struct limits *limits)
 {
     item->first = limits->minimum;
     item->second = limits->has_maximum ? limits->maximum : 0;
-    item->flags = (uint8_t)((limits->has_maximum ? REPORT_HAS_MAXIMUM : 0) |
-                            (limits->address64 ? REPORT_ADDRESS64 : 0));
+    item->flags |= (uint8_t)((limits->has_maximum ? REPORT_HAS_MAXIMUM : 0) |
+                             (limits->address64 ? REPORT_ADDRESS64 : 0));
 }
 
 static void set_global(struct report_item *item, const struct global_declaration *global)
@@ -76,7 +77,7 @@ static void set_global(struct report_item *item, const struct global_declaration
     uint64_t value;
 
     item->value_type = session_value_code(global->type.type);
-    item->flags = global->type.is_mutable ? REPORT_MUTABLE : 0;
+    item->flags |= global->type.is_mutable ? REPORT_MUTABLE : 0;
     if (session_constant(&global->initial, &value)) {
         item->flags |= REPORT_HAS_VALUE;
         item->first = value;
@@ -94,7 +95,7 @@ static void put_function(struct pass *pass, struct report_item *item, uint32_t n
     item->parameter_count = (uint16_t)type->parameter_count;
     item->result_count = (uint16_t)type->result_count;
     item->types = codes;
-    if (type->result_count > 1)
+    if (type->result_count > 1 && item->owner == 0)
         pass->head.flags |= REPORT_HAS_MULTI_VALUE;
     put(pass, item);
 }
@@ -185,23 +186,35 @@ static void put_flags(struct pass *pass)
     }
 }
 
-static void put_all(struct pass *pass)
+// Those of one module; pass->module is that one meanwhile.
+static void put_imports(struct pass *pass, const struct session_module *own, uint32_t owner)
 {
-    const struct module *module = pass->module;
-
-    report_put_head(&pass->writer, &pass->head);
-    pass->head = (struct report_head){.flags = 0};
-    for (uint32_t i = 0; i < module->import_count; i++) {
-        const struct import *import = &module->imports[i];
+    pass->module = own->module;
+    for (uint32_t i = 0; i < own->module->import_count; i++) {
+        const struct import *import = &own->module->imports[i];
         struct report_item item = {
             .part = REPORT_IMPORT,
             .kind = (uint8_t)import->kind,
             .module = text_of(import->module),
             .name = text_of(import->name),
+            .owner = (uint8_t)owner,
+            .flags = own->providers[i].library != 0 ? REPORT_LINKED : 0,
         };
 
         put_external(pass, &item, import->index);
     }
+}
+
+static void put_all(struct pass *pass)
+{
+    const struct session *session = pass->session;
+    const struct module *module = session->modules[0].module;
+
+    report_put_head(&pass->writer, &pass->head);
+    pass->head = (struct report_head){.flags = 0};
+    for (uint32_t i = 0; i < session->module_count; i++)
+        put_imports(pass, &session->modules[i], i);
+    pass->module = module;
     for (uint32_t i = 0; i < module->export_count; i++) {
         const struct export *export = &module->exports[i];
         struct report_item item = {
@@ -249,7 +262,7 @@ bool session_report(struct session *session, struct error *error)
 {
     size_t mark = arena_mark(&session->scratch);
     struct pass pass = {
-        .module = session->module,
+        .session = session,
         .types = &engine_store(session->engine)->types,
         .error = error,
     };

@@ -155,9 +155,10 @@ void session_send_trap(struct session *session, const struct trap *trap)
 {
     struct message message = {
         .kind = MESSAGE_TRAP,
-        .count = 6,
+        .count = 7,
         .words = {0, trap->code, trap->has_place, trap->funcidx, trap->offset,
-                  engine_store(session->engine)->memory_budget.refused},
+                  engine_store(session->engine)->memory_budget.refused,
+                  session_module_of(session, trap->instance)},
     };
     bool last = session->channel->session.depth == 0;
     const char *text = trap->code == TRAP_LIMIT ? session->limit.message : "";

@@ -10,7 +10,7 @@
 static struct session session;
 static struct channel channel;
 
-// The start message says how large the module is: a session says so only later.
+// The start message says how large the modules are together: a session says so only later.
 static void map_module(const struct worker *worker)
 {
     uint64_t size;
@@ -23,7 +23,7 @@ static void map_module(const struct worker *worker)
     if (bytes == MAP_FAILED)
         return;
     session.module_bytes = bytes;
-    session.module_size = size;
+    session.mapped_size = size;
 }
 
 int session_body(struct worker *worker)

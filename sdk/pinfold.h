@@ -93,13 +93,22 @@ PNF_API pnf_status pnf_load(pnf_host *host, const char *module_path, const char 
                             pnf_plugin **plugin);
 
 // One key of a policy given beside it, as a command line's option does: {"limits.time", "500ms"}.
-// Numbers and words replace what the policy says; wasi.args, wasi.env (NAME=VALUE), host_functions
-// and wasi.dirs add to it. The last is HOST::GUEST, :read or :write behind it; a relative HOST
-// begins in the working directory, and the first "::" ends it.
+// Numbers and words replace what the policy says; wasi.args, wasi.env (NAME=VALUE), host_functions,
+// wasi.dirs and link add to it. A directory is HOST::GUEST, :read or :write behind it; a relative
+// HOST begins in the working directory, and the first "::" ends it. A library is NAME=FILE.
 typedef struct pnf_setting {
     const char *key;
     const char *value;
 } pnf_setting;
+
+// A library that the plugin is linked with: what a module imports from `name`, and the library
+// exports, is linked. All run in one worker under the plugin's policy.
+typedef struct pnf_link {
+    const char *name;   // letters, digits, '.', '_' and '-', at most 64; each library its own
+    const char *path;   // either this
+    const void *module; // or these bytes
+    size_t module_size;
+} pnf_link;
 
 // Where a plugin comes from. Zero is a good value for each field but the module's.
 typedef struct pnf_source {
@@ -113,7 +122,10 @@ typedef struct pnf_source {
     size_t policy_size;
     const pnf_setting *settings;
     size_t setting_count;
-    bool no_deadline; // limits.time is none unless the policy or a setting says otherwise
+    bool no_deadline;      // limits.time is none unless the policy or a setting says otherwise
+    const pnf_link *links; // in this order, behind those of policy and settings; each may import
+                           // from those in front of it. Not for pnf_inspect
+    size_t link_count;
 } pnf_source;
 
 PNF_API pnf_status pnf_load_from(pnf_host *host, const pnf_source *source, pnf_plugin **plugin);

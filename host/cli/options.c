@@ -25,6 +25,8 @@ static const struct option_row rows[] = {
     {"memory", "SIZE", 0, true, "limits.memory", "linear memories, as 64MiB"},
     {"fuel", "N", 0, true, "limits.fuel", "operations per call"},
     {"grant", "MODULE.NAME", 0, true, "host_functions", "a host function"},
+    {"link", "NAME=FILE", 0, true, "link",
+     "a library, from which modules import as NAME; again for more, in order"},
     {"format", "text|json", 'f', false, NULL, "form of results and errors"},
     {"help", NULL, 'h', false, NULL, "this page"},
 };

@@ -205,6 +205,53 @@ def captured_and_logged_output_is_shown():
     expect(run("--policy", policy, COMMAND, "print"), 0, "", "[command] 1: print\n")
 
 
+def write_user(name="user.wasm"):
+    """A module whose `sum` is numbers.add, and whose `_start` calls that."""
+    sections = ((1, b"\2\x60\2\x7f\x7f\1\x7f\x60\0\0"), (2, b"\1\7numbers\3add\0\0"),
+                (3, b"\2\0\1"), (7, b"\2\3sum\0\1\6_start\0\2"),
+                (10, b"\2\x08\0\x20\0\x20\1\x10\0\x0b\x09\0\x41\1\x41\2\x10\0\x1a\x0b"))
+    return write(name, b"\0asm\1\0\0\0" + b"".join(bytes((id, len(content))) + content
+                                                    for id, content in sections))
+
+
+def libraries_are_linked_by_name():
+    user = write_user()
+    expect(pinfold("run", "--link", f"numbers={NUMBERS}", user), 0, "", "")
+    expect(pinfold("call", "--link", f"numbers={NUMBERS}", user, "sum", "40", "2"), 0, "42\n")
+    expect(pinfold("call", "--link", f"unused={GREET}", "--grant", "app.log", user, "sum", "1", "2"),
+           121, "", ["import 'add' of module 'numbers' is no function that the application offers",
+                     "import 'log' of module 'app' in library 'unused'"])
+    expect(pinfold("call", "--link", f"numbers={user}", user, "sum", "1", "2"), 121, "",
+           "library 'numbers' exports nothing of that name")
+    expect(pinfold("run", "--link", f"numbers={FOLDER}/none.wasm", user), 125, "",
+           "library 'numbers': cannot open module")
+    expect(pinfold("run", "--link", f"numbers={write('cut.wasm', b'no module')}", user), 121, "",
+           "library 'numbers': magic header not detected (at offset 0x0)")
+    for text, part in (("numbers", "NAME=FILE"), ("num/bers=x", "is no name of a library"),
+                       ("=x", "NAME=FILE")):
+        expect(pinfold("run", "--link", text, user), 2, "", part)
+    expect(pinfold("run", "--link", "a=b", "--link", "a=c", user), 2, "", "'a' is given twice")
+    expect(pinfold("inspect", "--link", f"numbers={NUMBERS}", user), 2, "", "--help")
+
+
+def libraries_of_a_policy_lie_in_its_folder():
+    user = write_user()
+    os.makedirs(f"{FOLDER}/libraries", exist_ok=True)
+    with open(NUMBERS, "rb") as file:
+        write("libraries/numbers.wasm", file.read())
+    policy = write("libraries/policy.yaml", "pinfold: 1\nlink:\n"
+                                         "  - { name: numbers, file: numbers.wasm }\n")
+    expect(pinfold("call", "--policy", policy, user, "sum", "40", "2"), 0, "42\n")
+    status, out, _ = pinfold("policy", "explain", policy)
+    assert status == 0 and f"links numbers: {FOLDER}/libraries/numbers.wasm ({policy}:3)" in out, out
+    shown = json.loads(pinfold("policy", "explain", "--format", "json", policy)[1])
+    assert shown["link"] == [{"name": "numbers", "file": f"{FOLDER}/libraries/numbers.wasm",
+                              "pinned": False, "line": 3}], shown
+    write("libraries/policy.yaml", "pinfold: 1\nlink:\n  - { name: numbers }\n")
+    expect(pinfold("call", "--policy", policy, user, "sum", "1", "2"), 120, "",
+           f"{policy}:3:5: link[].file: missing")
+
+
 def a_directory_that_cannot_be_granted_is_told():
     for text, part in ((".", "HOST::GUEST"), ("/::/", "whole system"), ("/proc::/p", "/proc"),
                        ("~::/h", "not expanded"), (f"{FOLDER}/none::/d", "No such file"),
@@ -541,7 +588,7 @@ def wrong_command_lines_are_refused():
 def main():
     tests = [function for name, function in globals().items()
              if callable(function) and function.__module__ == __name__ and "_" in name and
-             name not in ("libexec_with",)]
+             name not in ("libexec_with", "write_user")]
     failed = 0
     if not os.path.exists(f"{WORKERS}/pinfold-worker"):
         print("1..0 # SKIP PINFOLD_TEST_WORKERS names no release build")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the other process puts into an arena: a report, a link message or a frame, by the first
-// byte. What passes is read to its last byte, and a report is written again: it must be the same.
+// What the other process puts into an arena: a report, a link message, a table of libraries or a
+// frame, by the first byte. What passes is read to its last byte, and a report is written again: it
+// must be the same.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,9 @@ static void read_report(const uint8_t *bytes, size_t size)
     for (; report_next(&reader, &item); items++) {
         assert(utf8_valid(item.module.bytes, item.module.length));
         assert(utf8_valid(item.name.bytes, item.name.length));
+        assert(item.owner <= REPORT_LIBRARIES_MAX);
+        assert(item.part == REPORT_IMPORT ||
+               (item.owner == 0 && (item.flags & REPORT_LINKED) == 0));
         report_put_item(&writer, &item);
     }
     for (size_t i = 0; i < REPORT_PART_COUNT; i++)
@@ -56,6 +60,22 @@ static void read_link(const uint8_t *bytes, size_t size)
             plan_wire(&plan, &wire);
     }
     assert(error.code != ERROR_NONE);
+}
+
+static void read_libraries(const uint8_t *bytes, size_t size)
+{
+    const uint64_t mapped = 1 << 20;
+    struct error error = {.code = ERROR_NONE};
+    struct report_library libraries[REPORT_LIBRARIES_MAX];
+    uint32_t count;
+
+    if (!report_take_libraries(bytes, size, mapped, libraries, &count, &error))
+        return;
+    assert(count == size / REPORT_LIBRARY_SIZE);
+    for (uint32_t i = 0; i < count; i++) {
+        assert(policy_is_library_name(libraries[i].name, strlen(libraries[i].name)));
+        assert(libraries[i].offset <= mapped && libraries[i].size <= mapped - libraries[i].offset);
+    }
 }
 
 static void read_frame(const uint8_t *bytes, size_t size, bool named)
@@ -89,12 +109,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!copy)
         return 0;
     memcpy(copy, data + 1, size - 1);
-    switch (data[0] & 3) {
+    switch (data[0] & 7) {
     case 0:
         read_report(copy, size - 1);
         break;
     case 1:
         read_link(copy, size - 1);
+        break;
+    case 4:
+        read_libraries(copy, size - 1);
         break;
     default:
         read_frame(copy, size - 1, (data[0] & 1) != 0);

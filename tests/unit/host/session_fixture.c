@@ -84,6 +84,15 @@ void fixture_grant(struct fixture *fixture, const char *name)
     assert_true(policy_add_function(&fixture->policy, &function, &below));
 }
 
+void fixture_link(struct fixture *fixture, const char *name)
+{
+    struct report_library *library = &fixture->libraries[fixture->library_count++];
+
+    snprintf(library->name, sizeof library->name, "%s", name);
+    library->offset = 100;
+    library->size = 10;
+}
+
 static int own_socket; // of the child
 
 static _Noreturn void run_child(int fd, int socket, void (*worker)(struct channel *channel))
@@ -107,6 +116,8 @@ bool fixture_load(struct fixture *fixture, void (*worker)(struct channel *channe
         .registry = &fixture->registry,
         .monitor = &fixture->monitor,
         .module_size = 100,
+        .libraries = fixture->libraries,
+        .library_count = fixture->library_count,
         .socket = fixture->sockets[0],
         .wait_end = wait_end,
         .log = keep_log,
@@ -183,7 +194,7 @@ void worker_confine(struct channel *channel)
 
     worker_send(channel, MESSAGE_CONFINED, 1, (const uint64_t[]){MESSAGE_PROTOCOL});
     worker_receive(channel, MESSAGE_START, &message);
-    need(message.words[0] == sizeof policy && message.words[1] == 100);
+    need(message.words[0] >= sizeof policy && message.words[1] == 100);
     need(channel_arena_read(channel, 0, &policy, sizeof policy) && policy_check(&policy, &below));
 }
 

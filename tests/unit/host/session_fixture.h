@@ -32,6 +32,8 @@ struct fixture {
     int pidfd;
     int sockets[2]; // the host's end, the worker's
     bool reaped;
+    struct report_library libraries[REPORT_LIBRARIES_MAX];
+    uint32_t library_count;
     char logged[256]; // the last line
 };
 
@@ -42,6 +44,9 @@ int fixture_teardown(void **state);
 
 // Grants the function in the policy.
 void fixture_grant(struct fixture *fixture, const char *name);
+
+// Adds a library; its bytes are nobody's.
+void fixture_link(struct fixture *fixture, const char *name);
 
 // Starts the child, which runs `worker` and then exits with 0, and loads.
 bool fixture_load(struct fixture *fixture, void (*worker)(struct channel *channel));

@@ -36,6 +36,22 @@ static void write_file(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+static bool open_module(const char *path, struct module *module, struct error_text *error)
+{
+    if (module_create(module, error) && module_add_file(module, path, error) &&
+        module_seal(module, error))
+        return true;
+    module_close(module);
+    return false;
+}
+
+static bool copy_module(const void *bytes, size_t size, struct module *module,
+                        struct error_text *error)
+{
+    return module_create(module, error) && module_add_bytes(module, bytes, size, error) &&
+           module_seal(module, error);
+}
+
 static void module_copies_a_file_and_hashes_what_it_copied(void **state)
 {
     char path[] = "/tmp/pinfold-module-XXXXXX";
@@ -47,7 +63,7 @@ static void module_copies_a_file_and_hashes_what_it_copied(void **state)
     close(mkstemp(path));
     write_file(path, "abc");
     error_text_init(&error);
-    assert_true(module_open(path, &module, &error));
+    assert_true(open_module(path, &module, &error));
     assert_int_equal(module.size, 3);
     assert_memory_equal(module.sha256, abc_sha256, sizeof abc_sha256);
     write_file(path, "xyz"); // what happens to the file later does not matter
@@ -65,7 +81,7 @@ static void module_seals_what_it_hands_out(void **state)
 
     (void)state;
     error_text_init(&error);
-    assert_true(module_copy("abc", 3, &module, &error));
+    assert_true(copy_module("abc", 3, &module, &error));
     assert_int_equal(write(module.fd, "x", 1), -1);
     assert_int_equal(ftruncate(module.fd, 0), -1);
     assert_int_equal(fcntl(module.fd, F_ADD_SEALS, 0), -1);
@@ -83,7 +99,7 @@ static void module_refuses_what_is_no_regular_file(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         error_text_init(&error);
-        assert_false(module_open(paths[i], &module, &error));
+        assert_false(open_module(paths[i], &module, &error));
         assert_int_equal(error.status, PNF_SYSTEM);
         assert_non_null(strstr(error.text, paths[i]));
         assert_int_equal(module.fd, -1);
@@ -100,9 +116,41 @@ static void module_does_not_wait_for_the_writer_of_a_pipe(void **state)
     snprintf(path, sizeof path, "/tmp/pinfold-fifo-%d", getpid());
     assert_int_equal(mkfifo(path, 0600), 0);
     error_text_init(&error);
-    assert_false(module_open(path, &module, &error));
+    assert_false(open_module(path, &module, &error));
     assert_int_equal(error.status, PNF_SYSTEM);
     unlink(path);
+}
+
+static void modules_lie_behind_each_other_with_a_hash_each(void **state)
+{
+    static const char path[] = "/nonexistent/library.wasm";
+    struct policy_link link = {.line = 3, .pinned = 1};
+    struct module module;
+    struct error_text error;
+    char bytes[8];
+
+    (void)state;
+    error_text_init(&error);
+    assert_true(module_create(&module, &error));
+    assert_true(module_add_bytes(&module, "xyz!", 4, &error));
+    assert_int_equal(module.offset, 0);
+    assert_true(module_add_bytes(&module, "", 0, &error));
+    assert_true(module_add_bytes(&module, "abc", 3, &error));
+    assert_int_equal(module.offset, 4);
+    assert_int_equal(module.size, 7);
+    memcpy(link.sha256, abc_sha256, sizeof abc_sha256);
+    assert_true(module_check_link_pin(&module, &link, &error));
+    link.sha256[0] ^= 1;
+    assert_false(module_check_link_pin(&module, &link, &error));
+    assert_int_equal(error.status, PNF_DENIED);
+    assert_string_equal(error.capability, "link[].sha256");
+    assert_non_null(strstr(error.text, "link[].sha256 (line 3)"));
+    error_text_init(&error);
+    assert_false(module_add_file(&module, path, &error));
+    assert_int_equal(module.size, 7);
+    assert_int_equal(pread(module.fd, bytes, sizeof bytes, 0), 7);
+    assert_memory_equal(bytes, "xyz!abc", 7);
+    module_close(&module);
 }
 
 static void module_with_another_hash_than_the_pin_is_denied_with_the_line(void **state)
@@ -114,7 +162,7 @@ static void module_with_another_hash_than_the_pin_is_denied_with_the_line(void *
     (void)state;
     policy_init(&policy);
     error_text_init(&error);
-    assert_true(module_copy("abc", 3, &module, &error));
+    assert_true(copy_module("abc", 3, &module, &error));
     assert_true(module_check_pin(&module, &policy, &error));
     policy.pinned = 1;
     memcpy(policy.sha256, abc_sha256, sizeof abc_sha256);
@@ -144,13 +192,13 @@ static void module_that_others_write_is_held_against_the_pin_as_copied(void **st
     close(mkstemp(path));
     write_file(path, "abc");
     assert_int_equal(chmod(path, 0666), 0);
-    assert_true(module_open(path, &module, &error));
+    assert_true(open_module(path, &module, &error));
     assert_int_equal(truncate(path, 1), 0);
     assert_true(module_check_pin(&module, &policy, &error));
     assert_int_equal(pread(module.fd, bytes, sizeof bytes, 0), 3);
     assert_memory_equal(bytes, "abc", 3);
     module_close(&module);
-    assert_true(module_open(path, &module, &error));
+    assert_true(open_module(path, &module, &error));
     assert_false(module_check_pin(&module, &policy, &error));
     unlink(path);
     module_close(&module);
@@ -201,7 +249,7 @@ static void module_has_the_hash_of_its_copy_while_the_file_changes(void **state)
     if (child == 0)
         rewrite_for_ever(path);
     for (unsigned round = 0; round < 200; round++) {
-        assert_true(module_open(path, &module, &error));
+        assert_true(open_module(path, &module, &error));
         assert_hash_of_copy(&module);
         module_close(&module);
     }
@@ -219,6 +267,7 @@ int main(void)
         cmocka_unit_test(module_does_not_wait_for_the_writer_of_a_pipe),
         cmocka_unit_test(module_that_others_write_is_held_against_the_pin_as_copied),
         cmocka_unit_test(module_has_the_hash_of_its_copy_while_the_file_changes),
+        cmocka_unit_test(modules_lie_behind_each_other_with_a_hash_each),
         cmocka_unit_test(module_with_another_hash_than_the_pin_is_denied_with_the_line),
     };
 

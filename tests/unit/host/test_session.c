@@ -289,7 +289,9 @@ static void memory_importer(struct channel *channel)
 
 static void session_refuses_imports_that_are_no_functions(void **state)
 {
-    expect_load_failure(*state, memory_importer, PNF_UNLINKABLE, "is not a function");
+    expect_load_failure(
+        *state, memory_importer, PNF_UNLINKABLE,
+        "is a memory, which only a library can provide: link a module that exports it");
 }
 
 static void rememberer(struct channel *channel)
@@ -345,8 +347,8 @@ static void trapper(struct channel *channel)
 {
     worker_load(channel);
     worker_take_call(channel);
-    worker_send(channel, MESSAGE_TRAP, 6,
-                (const uint64_t[]){0, WORKER_TRAP_UNREACHABLE, 1, 3, 0x99, 0});
+    worker_send(channel, MESSAGE_TRAP, 7,
+                (const uint64_t[]){0, WORKER_TRAP_UNREACHABLE, 1, 3, 0x99, 0, 0});
     pause();
 }
 
@@ -386,7 +388,7 @@ static void failing_caller(struct channel *channel)
     worker_take_call(channel);
     if (worker_host_call(channel, TWICE_INDEX, 1, &result) != MESSAGE_HOST_CALL_FAILED)
         _exit(99);
-    worker_send(channel, MESSAGE_TRAP, 6, (const uint64_t[]){0, WORKER_TRAP_HOST, 0, 0, 0, 0});
+    worker_send(channel, MESSAGE_TRAP, 7, (const uint64_t[]){0, WORKER_TRAP_HOST, 0, 0, 0, 0, 0});
     pause();
 }
 
@@ -435,8 +437,8 @@ static struct channel *interrupted;
 static void answer_interruption(int number)
 {
     (void)number;
-    worker_send(interrupted, MESSAGE_TRAP, 6,
-                (const uint64_t[]){0, WORKER_TRAP_INTERRUPTED, 0, 0, 0, 0});
+    worker_send(interrupted, MESSAGE_TRAP, 7,
+                (const uint64_t[]){0, WORKER_TRAP_INTERRUPTED, 0, 0, 0, 0, 0});
 }
 
 static void interruptible(struct channel *channel)

@@ -90,8 +90,8 @@ static void nested_trapper(struct channel *channel)
     struct message message;
 
     nest(channel);
-    worker_send(channel, MESSAGE_TRAP, 6,
-                (const uint64_t[]){0, WORKER_TRAP_UNREACHABLE, 0, 0, 0, 0});
+    worker_send(channel, MESSAGE_TRAP, 7,
+                (const uint64_t[]){0, WORKER_TRAP_UNREACHABLE, 0, 0, 0, 0, 0});
     worker_receive(channel, MESSAGE_HOST_CALL_FAILED, &message);
 }
 

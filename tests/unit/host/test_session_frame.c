@@ -292,7 +292,7 @@ static void refused(struct channel *channel)
     worker_take_call(channel);
     send_frame(channel, MESSAGE_HOST_CALL, SWAP_INDEX, (const uint8_t *)"abc", 3);
     worker_receive(channel, MESSAGE_HOST_CALL_FAILED, &message);
-    worker_send(channel, MESSAGE_TRAP, 6, (const uint64_t[]){0, WORKER_TRAP_HOST, 0, 0, 0, 0});
+    worker_send(channel, MESSAGE_TRAP, 7, (const uint64_t[]){0, WORKER_TRAP_HOST, 0, 0, 0, 0, 0});
     pause();
 }
 
@@ -312,7 +312,7 @@ static void explainer(struct channel *channel)
     load_swapper(channel);
     worker_take_call(channel);
     need(channel_arena_write(channel, 0, "more than limits.engine", 23));
-    worker_send(channel, MESSAGE_TRAP, 6, (const uint64_t[]){23, WORKER_TRAP_LIMIT, 0, 0, 0, 0});
+    worker_send(channel, MESSAGE_TRAP, 7, (const uint64_t[]){23, WORKER_TRAP_LIMIT, 0, 0, 0, 0, 0});
     pause();
 }
 
@@ -384,8 +384,8 @@ static void trapper(struct channel *channel)
     load_swapper(channel);
     worker_take_call(channel);
     send_part(channel, (const uint8_t *)"part", 4);
-    worker_send(channel, MESSAGE_TRAP, 6,
-                (const uint64_t[]){0, WORKER_TRAP_UNREACHABLE, 0, 0, 0, 0});
+    worker_send(channel, MESSAGE_TRAP, 7,
+                (const uint64_t[]){0, WORKER_TRAP_UNREACHABLE, 0, 0, 0, 0, 0});
     pause();
 }
 

@@ -21,8 +21,12 @@ static struct pair pair;
 static struct session session;
 static struct policy policy;
 static pthread_t thread;
-static bool orderly;                           // what session_run said
-static uint8_t *module;                        // what it is given
+static bool orderly;    // what session_run said
+static uint8_t *module; // what it is given
+static struct report_library libraries[REPORT_LIBRARIES_MAX + 1];
+static uint32_t library_count;
+static uint8_t library_bytes[64 * 1024]; // which come behind the module
+static size_t libraries_size;
 static uint8_t incoming[REPORT_BYTES_MAX + 1]; // the longest that comes
 static size_t incoming_length;
 static char output[256 * 1024]; // what came by OUTPUT
@@ -43,6 +47,8 @@ static int set_up(void **state)
     pair_init(&pair);
     policy_init(&policy);
     build_begin();
+    library_count = 0;
+    libraries_size = 0;
     output_length = 0;
     output_room = sizeof output;
     return 0;
@@ -164,25 +170,56 @@ __attribute__((unused)) static void expect_trap(enum trap_code code)
     assert_string_equal(trap_wording((enum trap_code)message.words[1]), trap_wording(code));
 }
 
+// What was built becomes a library; something else can be built then.
+__attribute__((unused)) static void finish_library(const char *name)
+{
+    struct report_library *library = &libraries[library_count++];
+    size_t size;
+    uint8_t *built = build_end(&size);
+
+    assert_true(libraries_size + size <= sizeof library_bytes);
+    memcpy(library_bytes + libraries_size, built, size);
+    free(built);
+    snprintf(library->name, sizeof library->name, "%s", name);
+    library->offset = libraries_size; // behind the module, whose size is not known yet
+    library->size = size;
+    libraries_size += size;
+    build_begin();
+}
+
+static void send_start(uint64_t size)
+{
+    static uint8_t bytes[sizeof policy + (REPORT_LIBRARIES_MAX + 1) * REPORT_LIBRARY_SIZE];
+    struct report_writer writer = {.bytes = bytes, .size = sizeof bytes, .length = sizeof policy};
+
+    memcpy(bytes, &policy, sizeof policy);
+    for (uint32_t i = 0; i < library_count; i++) {
+        libraries[i].offset += size;
+        report_put_library(&writer, &libraries[i]);
+    }
+    host_send(MESSAGE_START, bytes, writer.length, size);
+}
+
 // Starts a session with what was built, and `tail` behind it, up to its answer to START.
 static void start_session_with(const uint8_t *tail, size_t length)
 {
     size_t size;
     uint8_t *built = build_end(&size);
 
-    module = realloc(built, size + length);
+    module = realloc(built, size + length + libraries_size);
     assert_non_null(module);
     if (length > 0)
         memcpy(module + size, tail, length);
     size += length;
+    memcpy(module + size, library_bytes, libraries_size);
     session = (struct session){
         .channel = &pair.worker,
         .module_bytes = module,
-        .module_size = size,
+        .mapped_size = size + libraries_size,
     };
     assert_int_equal(pthread_create(&thread, NULL, run_session, NULL), 0);
     assert_int_equal(expect(MESSAGE_CONFINED).words[0], MESSAGE_PROTOCOL);
-    host_send(MESSAGE_START, &policy, sizeof policy, size);
+    send_start(size);
 }
 
 static void start_session(void)

@@ -29,6 +29,13 @@ static const struct report_item items[] = {
      .value_type = PLAN_CORE_F64,
      .flags = REPORT_MUTABLE,
      .name = TEXT("base")},
+    {.part = REPORT_IMPORT,
+     .kind = REPORT_KIND_MEMORY,
+     .flags = REPORT_LINKED | REPORT_ADDRESS64,
+     .owner = 2,
+     .module = TEXT("env"),
+     .name = TEXT("memory"),
+     .first = 3},
     {.part = REPORT_EXPORT,
      .kind = REPORT_GLOBAL,
      .value_type = PLAN_CORE_I32,
@@ -47,7 +54,7 @@ static const struct report_item items[] = {
 
 enum { ITEMS = sizeof items / sizeof items[0] };
 
-static const struct report_head head = {.flags = REPORT_HAS_START, .counts = {2, 2, 1, 1, 1}};
+static const struct report_head head = {.flags = REPORT_HAS_START, .counts = {3, 2, 1, 1, 1}};
 
 static uint8_t bytes[4096];
 
@@ -97,6 +104,7 @@ static void a_report_is_read_as_it_was_written(void **state)
         assert_int_equal(item.kind, was->kind);
         assert_int_equal(item.value_type, was->value_type);
         assert_int_equal(item.flags, was->flags);
+        assert_int_equal(item.owner, was->owner);
         assert_int_equal(item.first, was->first);
         assert_int_equal(item.second, was->second);
         assert_int_equal(item.module.length, was->module.length);
@@ -186,6 +194,94 @@ static void fields_that_do_not_belong_to_an_item_are_refused(void **state)
     assert_false(accepts((struct report_item){.part = REPORT_SECTION, .value_type = 1}));
     assert_false(accepts(
         (struct report_item){.part = REPORT_MEMORY, .kind = REPORT_KIND_MEMORY, .second = 1}));
+}
+
+static void only_imports_have_owners_which_go_up_and_may_be_linked(void **state)
+{
+    const struct report_head two = {.counts = {[REPORT_IMPORT] = 2}};
+    struct report_item list[] = {items[0], items[0]};
+
+    (void)state;
+    assert_true(accepts((struct report_item){.part = REPORT_IMPORT, .flags = REPORT_LINKED}));
+    assert_false(accepts((struct report_item){.part = REPORT_EXPORT, .flags = REPORT_LINKED}));
+    assert_false(accepts((struct report_item){.part = REPORT_EXPORT, .owner = 1}));
+    assert_false(accepts((struct report_item){.part = REPORT_SECTION, .owner = 1}));
+    assert_true(
+        accepts((struct report_item){.part = REPORT_IMPORT, .owner = REPORT_LIBRARIES_MAX}));
+    assert_false(
+        accepts((struct report_item){.part = REPORT_IMPORT, .owner = REPORT_LIBRARIES_MAX + 1}));
+    list[0].owner = 1;
+    list[1].owner = 1;
+    assert_true(opens(write_with(&two, list, 2)));
+    list[1].owner = 0;
+    assert_false(opens(write_with(&two, list, 2)));
+}
+
+// --- libraries -----------------------------------------------------------------------------------
+
+static const struct report_library some_libraries[] = {
+    {.name = "env", .offset = 10, .size = 20},
+    {.name = "libmath.so", .offset = 30, .size = 70},
+};
+
+static size_t put_libraries(size_t count)
+{
+    struct report_writer writer = {.bytes = bytes, .size = sizeof bytes};
+
+    for (size_t i = 0; i < count; i++)
+        report_put_library(&writer, &some_libraries[i % 2]);
+    assert_int_equal(writer.length, count * REPORT_LIBRARY_SIZE);
+    return writer.length;
+}
+
+static bool takes_libraries(size_t size, uint64_t mapped)
+{
+    struct report_library taken[REPORT_LIBRARIES_MAX];
+    struct error error = {.code = ERROR_NONE};
+    uint32_t count;
+    bool took = report_take_libraries(bytes, size, mapped, taken, &count, &error);
+
+    assert_int_equal(took, error.code == ERROR_NONE);
+    return took;
+}
+
+static void libraries_are_read_as_they_were_written(void **state)
+{
+    struct report_library taken[REPORT_LIBRARIES_MAX];
+    struct error error = {.code = ERROR_NONE};
+    uint32_t count;
+
+    (void)state;
+    assert_true(report_take_libraries(bytes, put_libraries(2), 100, taken, &count, &error));
+    assert_int_equal(count, 2);
+    assert_string_equal(taken[1].name, "libmath.so");
+    assert_int_equal(taken[1].offset, 30);
+    assert_int_equal(taken[1].size, 70);
+    assert_true(report_take_libraries(bytes, 0, 0, taken, &count, &error));
+    assert_int_equal(count, 0);
+}
+
+static void libraries_of_another_form_are_refused(void **state)
+{
+    size_t size = put_libraries(2);
+
+    (void)state;
+    assert_true(takes_libraries(size, 100));
+    assert_false(takes_libraries(size, 99)); // the second goes beyond
+    assert_false(takes_libraries(size - 1, 100));
+    assert_false(takes_libraries(put_libraries(3), 100)); // twice the same name
+    assert_false(takes_libraries(put_libraries(REPORT_LIBRARIES_MAX + 1), 100));
+    put_libraries(1);
+    bytes[16] = 0; // no name
+    assert_false(takes_libraries(REPORT_LIBRARY_SIZE, 100));
+    bytes[16] = POLICY_LIBRARY_NAME_MAX + 1;
+    assert_false(takes_libraries(REPORT_LIBRARY_SIZE, 100));
+    put_libraries(1);
+    bytes[17] = '/';
+    assert_false(takes_libraries(REPORT_LIBRARY_SIZE, 100));
+    put_libraries(1);
+    memset(bytes, 0xFF, 8); // an offset with which the end wraps
+    assert_false(takes_libraries(REPORT_LIBRARY_SIZE, UINT64_MAX - 1));
 }
 
 static void names_are_utf8(void **state)
@@ -396,6 +492,9 @@ int main(void)
         cmocka_unit_test(lengths_beyond_the_report_are_refused),
         cmocka_unit_test(counts_that_differ_from_the_items_are_refused),
         cmocka_unit_test(fields_that_do_not_belong_to_an_item_are_refused),
+        cmocka_unit_test(only_imports_have_owners_which_go_up_and_may_be_linked),
+        cmocka_unit_test(libraries_are_read_as_they_were_written),
+        cmocka_unit_test(libraries_of_another_form_are_refused),
         cmocka_unit_test(names_are_utf8),
         cmocka_unit_test(value_types_are_known_ones),
         cmocka_unit_test(a_function_fits_the_core_type_of_its_plan),
