@@ -144,16 +144,12 @@ struct global *store_add_global(struct store *store, struct globaltype type,
 
 /* Instances. */
 
-static struct function *make_function(struct instance *instance, uint32_t funcidx)
+void instance_fill_function(struct instance *instance, uint32_t funcidx, struct function *function)
 {
     const struct module *module = instance->module;
     const struct code *code;
-    struct function *function;
 
     assert(funcidx >= module->imported_function_count && funcidx < module->function_count);
-    function = arena_alloc(&instance->store->arena, sizeof *function, _Alignof(struct function));
-    if (function == NULL)
-        return NULL;
     code = &module->codes[funcidx - module->imported_function_count];
     *function = (struct function){
         .entry = code->entry,
@@ -162,6 +158,16 @@ static struct function *make_function(struct instance *instance, uint32_t funcid
         .header_slot = code->header,
         .funcidx = funcidx,
     };
+}
+
+static struct function *make_function(struct instance *instance, uint32_t funcidx)
+{
+    struct function *function =
+        arena_alloc(&instance->store->arena, sizeof *function, _Alignof(struct function));
+
+    if (function == NULL)
+        return NULL;
+    instance_fill_function(instance, funcidx, function);
     instance->functions[funcidx] = function;
     return function;
 }

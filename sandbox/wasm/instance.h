@@ -159,6 +159,12 @@ struct global *store_add_global(struct store *store, struct globaltype type,
 /* The function instance of a funcidx, made on first use. NULL when out of memory. */
 struct function *instance_function(struct instance *instance, uint32_t funcidx);
 
+/*
+ * Makes `function` the one of a funcidx, which is not an imported one: what instance_function does
+ * to one that it makes. For whoever gave out a place-holder before the instance could run.
+ */
+void instance_fill_function(struct instance *instance, uint32_t funcidx, struct function *function);
+
 /* What an export or an import stands for; false when out of memory. */
 bool instance_external(struct instance *instance, enum external_kind kind, uint32_t index,
                        struct external *external) MUST_CHECK;

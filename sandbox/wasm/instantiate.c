@@ -11,27 +11,9 @@ enum {
     NAME_PRINTED_MAX = 72 // bytes of a name in a message, the closing NUL included
 };
 
-// One instantiation under way. A step that returns false has set either `trap` or `*error`.
-struct work {
-    struct store *store;
-    const struct module *module;
-    struct instance *instance;
-    enum trap_code trap;
-    struct error *error;
-};
-
-// What a store held before an instantiation. Until the first active segment is copied nothing can
-// have got hold of anything newer.
-struct checkpoint {
-    struct memory *memories;
-    struct table *tables;
-    struct instance *instances;
-    size_t mark;
-};
-
-static struct checkpoint checkpoint_take(const struct store *store)
+struct store_checkpoint store_checkpoint(const struct store *store)
 {
-    return (struct checkpoint){
+    return (struct store_checkpoint){
         .memories = store->memories,
         .tables = store->tables_owned,
         .instances = store->instances,
@@ -39,7 +21,7 @@ static struct checkpoint checkpoint_take(const struct store *store)
     };
 }
 
-static void checkpoint_restore(struct store *store, const struct checkpoint *before)
+void store_restore(struct store *store, const struct store_checkpoint *before)
 {
     while (store->memories != before->memories) {
         struct memory *memory = store->memories;
@@ -78,7 +60,7 @@ void trap_forget(struct store *store)
 
 // A trap outside of any code, as the place of which the instance will do. An interruption that it
 // reports is over with it, unless a run that waits for this instantiation must end too.
-static bool set_trap(struct work *work, enum trap_code code)
+static bool set_trap(struct instantiation *work, enum trap_code code)
 {
     if (code == TRAP_INTERRUPTED && work->store->run == NULL)
         work->store->interrupted = 0;
@@ -89,7 +71,7 @@ static bool set_trap(struct work *work, enum trap_code code)
     return false;
 }
 
-static bool out_of_memory(struct work *work)
+static bool out_of_memory(struct instantiation *work)
 {
     error_set(work->error, ERROR_LIMIT_MEMORY, 0, NULL);
     return false;
@@ -98,7 +80,7 @@ static bool out_of_memory(struct work *work)
 /* The instance and its arrays. */
 
 // An array of the instance's; none is needed, and NULL stands for it, when it has no elements.
-static bool new_array(struct work *work, void *array_address, size_t count, size_t size)
+static bool new_array(struct instantiation *work, void *array_address, size_t count, size_t size)
 {
     void **array = array_address;
 
@@ -108,7 +90,22 @@ static bool new_array(struct work *work, void *array_address, size_t count, size
     return *array != NULL || out_of_memory(work);
 }
 
-static bool new_instance(struct work *work)
+static bool add_tags(struct instantiation *work)
+{
+    const struct module *module = work->module;
+
+    for (uint32_t i = module->imported_tag_count; i < module->tag_count; i++) {
+        struct tag *tag = arena_alloc(&work->store->arena, sizeof *tag, _Alignof(struct tag));
+
+        if (tag == NULL)
+            return out_of_memory(work);
+        tag->type = module->tags[i].type;
+        work->instance->tags[i] = tag;
+    }
+    return true;
+}
+
+bool instantiation_begin(struct instantiation *work)
 {
     struct instance *instance =
         arena_alloc(&work->store->arena, sizeof *instance, _Alignof(struct instance));
@@ -127,7 +124,8 @@ static bool new_instance(struct work *work)
            new_array(work, &instance->tags, module->tag_count, sizeof(void *)) &&
            new_array(work, &instance->element_values, module->element_count, sizeof(void *)) &&
            new_array(work, &instance->element_dropped, module->element_count, sizeof(bool)) &&
-           new_array(work, &instance->data_dropped, module->data_count, sizeof(bool));
+           new_array(work, &instance->data_dropped, module->data_count, sizeof(bool)) &&
+           add_tags(work);
 }
 
 static void set_global(struct instance *instance, uint32_t globalidx, struct global *global)
@@ -253,7 +251,7 @@ static bool externtype_matches(const struct type_store *types, const struct exte
     return false;
 }
 
-static bool import_matches(const struct work *work, const struct import *import,
+bool instantiation_accepts(const struct instantiation *work, const struct import *import,
                            const struct external *external)
 {
     struct externtype given = externtype_of(external);
@@ -303,9 +301,8 @@ static void import_bind(struct instance *instance, const struct import *import,
     }
 }
 
-// Writes a name from a module so that it can be shown on a terminal: control characters, C1 ones
-// (which UTF-8 begins with C2) included, become dots.
-static void print_name(struct name name, char *buffer, uint32_t size)
+// Control characters, C1 ones (which UTF-8 begins with C2) included, become dots.
+void name_print(struct name name, char *buffer, uint32_t size)
 {
     uint32_t length = name.length < size ? name.length : size - 1;
     bool after_c2 = false;
@@ -325,17 +322,27 @@ static void print_name(struct name name, char *buffer, uint32_t size)
     buffer[length] = '\0';
 }
 
-static bool import_error(const struct work *work, const struct import *import, enum error_code code)
+static bool import_error(const struct instantiation *work, const struct import *import,
+                         enum error_code code)
 {
     char module[NAME_PRINTED_MAX];
     char name[NAME_PRINTED_MAX];
 
-    print_name(import->module, module, sizeof module);
-    print_name(import->name, name, sizeof name);
+    name_print(import->module, module, sizeof module);
+    name_print(import->name, name, sizeof name);
     return error_set(work->error, code, import->offset, "%s.%s", module, name);
 }
 
-static bool bind_imports(struct work *work)
+bool instantiation_bind(struct instantiation *work, const struct import *import,
+                        const struct external *external)
+{
+    if (!instantiation_accepts(work, import, external))
+        return import_error(work, import, ERROR_INCOMPATIBLE_IMPORT_TYPE);
+    import_bind(work->instance, import, external);
+    return true;
+}
+
+static bool bind_imports(struct instantiation *work)
 {
     const struct module *module = work->module;
 
@@ -345,44 +352,29 @@ static bool bind_imports(struct work *work)
 
         if (!store_find(work->store, import->module, import->name, &external))
             return import_error(work, import, ERROR_UNKNOWN_IMPORT);
-        if (!import_matches(work, import, &external))
-            return import_error(work, import, ERROR_INCOMPATIBLE_IMPORT_TYPE);
-        import_bind(work->instance, import, &external);
+        if (!instantiation_bind(work, import, &external))
+            return false;
     }
     return true;
 }
 
-/* Allocation and initial values. */
+/* Allocation and initial values, but for tags, which have none. */
 
-static bool evaluate_slots(struct work *work, const struct expression *expression,
+static bool evaluate_slots(struct instantiation *work, const struct expression *expression,
                            union slot *result, uint32_t slots)
 {
     work->trap = run_expression(work->store, work->instance, expression->code, result, slots);
     return work->trap == TRAP_NONE;
 }
 
-static bool evaluate(struct work *work, const struct expression *expression, union slot *result)
+static bool evaluate(struct instantiation *work, const struct expression *expression,
+                     union slot *result)
 {
     return evaluate_slots(work, expression, result, 1);
 }
 
-static bool add_tags(struct work *work)
-{
-    const struct module *module = work->module;
-
-    for (uint32_t i = module->imported_tag_count; i < module->tag_count; i++) {
-        struct tag *tag = arena_alloc(&work->store->arena, sizeof *tag, _Alignof(struct tag));
-
-        if (tag == NULL)
-            return out_of_memory(work);
-        tag->type = module->tags[i].type;
-        work->instance->tags[i] = tag;
-    }
-    return true;
-}
-
 // In order, each seeing those before it (specification: evalglobals).
-static bool add_globals(struct work *work)
+static bool add_globals(struct instantiation *work)
 {
     const struct module *module = work->module;
 
@@ -402,7 +394,7 @@ static bool add_globals(struct work *work)
     return true;
 }
 
-static bool add_tables(struct work *work)
+static bool add_tables(struct instantiation *work)
 {
     const struct module *module = work->module;
 
@@ -420,7 +412,7 @@ static bool add_tables(struct work *work)
     return true;
 }
 
-static bool add_memories(struct work *work)
+static bool add_memories(struct instantiation *work)
 {
     const struct module *module = work->module;
 
@@ -434,7 +426,7 @@ static bool add_memories(struct work *work)
     return true;
 }
 
-static bool evaluate_elements(struct work *work, uint32_t elemidx)
+static bool evaluate_elements(struct instantiation *work, uint32_t elemidx)
 {
     const struct element_segment *segment = &work->module->elements[elemidx];
     union slot *values;
@@ -452,7 +444,7 @@ static bool evaluate_elements(struct work *work, uint32_t elemidx)
 }
 
 // Function indices need no values of their own: see instance_table_init.
-static bool add_elements(struct work *work)
+static bool add_elements(struct instantiation *work)
 {
     for (uint32_t i = 0; i < work->module->element_count; i++)
         if (!evaluate_elements(work, i))
@@ -460,22 +452,17 @@ static bool add_elements(struct work *work)
     return true;
 }
 
-// Everything up to the point where the instance's objects become visible to others. The instance
-// is in the store's list before any code of it runs, so that traps find their place.
-static bool allocate(struct work *work)
+bool instantiation_allocate(struct instantiation *work)
 {
-    if (!new_instance(work) || !bind_imports(work))
-        return false;
     work->instance->next = work->store->instances;
     work->store->instances = work->instance;
-    return add_tags(work) && add_globals(work) && add_tables(work) && add_memories(work) &&
-           add_elements(work);
+    return add_globals(work) && add_tables(work) && add_memories(work) && add_elements(work);
 }
 
 /* Active segments and the start function, whose effects stay whatever comes after them. */
 
-static bool evaluate_offset(struct work *work, const struct expression *expression, bool address64,
-                            uint64_t *offset)
+static bool evaluate_offset(struct instantiation *work, const struct expression *expression,
+                            bool address64, uint64_t *offset)
 {
     union slot value = {0};
 
@@ -486,7 +473,7 @@ static bool evaluate_offset(struct work *work, const struct expression *expressi
 }
 
 // specification: runelem_
-static bool run_element_segment(struct work *work, uint32_t elemidx)
+static bool run_element_segment(struct instantiation *work, uint32_t elemidx)
 {
     const struct element_segment *segment = &work->module->elements[elemidx];
     struct instance *instance = work->instance;
@@ -509,7 +496,7 @@ static bool run_element_segment(struct work *work, uint32_t elemidx)
 }
 
 // specification: rundata_
-static bool run_data_segment(struct work *work, uint32_t dataidx)
+static bool run_data_segment(struct instantiation *work, uint32_t dataidx)
 {
     const struct data_segment *segment = &work->module->datas[dataidx];
     struct instance *instance = work->instance;
@@ -529,7 +516,7 @@ static bool run_data_segment(struct work *work, uint32_t dataidx)
     return true;
 }
 
-static bool run_segments(struct work *work)
+bool instantiation_segments(struct instantiation *work)
 {
     for (uint32_t i = 0; i < work->module->element_count; i++)
         if (!run_element_segment(work, i))
@@ -540,7 +527,7 @@ static bool run_segments(struct work *work)
     return true;
 }
 
-static bool run_start(struct work *work)
+bool instantiation_start(struct instantiation *work)
 {
     union slot nothing = {0}; // start functions take and give nothing
     struct instance *outer = work->store->caller;
@@ -560,15 +547,16 @@ static bool run_start(struct work *work)
 enum outcome instantiate(struct store *store, struct module *module, struct instance **instance,
                          struct trap *trap, struct error *error)
 {
-    struct checkpoint before = checkpoint_take(store);
-    struct work work = {.store = store, .module = module, .error = error};
+    struct store_checkpoint before = store_checkpoint(store);
+    struct instantiation work = {.store = store, .module = module, .error = error};
 
     trap_forget(store);
-    if (!allocate(&work) && work.trap == TRAP_NONE) {
-        checkpoint_restore(store, &before);
+    if (!(instantiation_begin(&work) && bind_imports(&work) && instantiation_allocate(&work)) &&
+        work.trap == TRAP_NONE) {
+        store_restore(store, &before);
         return OUTCOME_ERROR;
     }
-    if (work.trap == TRAP_NONE && run_segments(&work) && run_start(&work)) {
+    if (work.trap == TRAP_NONE && instantiation_segments(&work) && instantiation_start(&work)) {
         *instance = work.instance;
         return OUTCOME_OK;
     }
