@@ -26,7 +26,8 @@ LAYERS = [
         "exception", "trap*", "memory", "table", "instance", "code")]),
     ("run", ["state"], [f"sandbox/wasm/{name}" for name in (
         "run*", "handler*", "slow", "numeric*", "vector*", "link")]),
-    ("engine", ["run"], ["sandbox/wasm/instantiate", "sandbox/wasm/engine"]),
+    ("engine", ["run"], ["sandbox/wasm/instantiate", "sandbox/wasm/engine",
+                         "sandbox/wasm/dynamic*"]),
     ("jail", ["shared"], ["sandbox/jail/*"]),
     ("launcher", ["jail"], ["sandbox/launcher*"]),
     ("wasi", ["engine", "shared"], ["wasi/*"]),

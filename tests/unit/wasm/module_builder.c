@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-    SECTION_TYPE = 1,
+    SECTION_CUSTOM, // one, before all others
+    SECTION_TYPE,
     SECTION_IMPORT,
     SECTION_FUNCTION,
     SECTION_TABLE,
@@ -432,9 +433,9 @@ uint8_t *build_end(size_t *size)
 {
     static const uint8_t preamble[] = {'\0', 'a', 's', 'm', 1, 0, 0, 0};
     static const uint8_t order[] = {
-        SECTION_TYPE,       SECTION_IMPORT, SECTION_FUNCTION, SECTION_TABLE, SECTION_MEMORY,
-        SECTION_TAG,        SECTION_GLOBAL, SECTION_EXPORT,   SECTION_START, SECTION_ELEMENT,
-        SECTION_DATA_COUNT, SECTION_CODE,   SECTION_DATA};
+        SECTION_CUSTOM,  SECTION_TYPE,       SECTION_IMPORT, SECTION_FUNCTION, SECTION_TABLE,
+        SECTION_MEMORY,  SECTION_TAG,        SECTION_GLOBAL, SECTION_EXPORT,   SECTION_START,
+        SECTION_ELEMENT, SECTION_DATA_COUNT, SECTION_CODE,   SECTION_DATA};
     struct bytes module = {0};
     uint8_t *exact;
 

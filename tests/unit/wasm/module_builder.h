@@ -106,7 +106,7 @@ uint32_t build_element(enum segment_mode mode, uint32_t offset, const uint8_t *f
 uint32_t build_data(enum segment_mode mode, uint32_t offset, const uint8_t *data, size_t length);
 void build_data_count(uint32_t count);
 
-// Any section's content, in the place of what else was put there.
+// Any section's content, in the place of what else was put there. A custom section comes first.
 void build_section(uint8_t id, const uint8_t *content, size_t length);
 
 // The finished module; the bytes belong to the caller, who frees them.
