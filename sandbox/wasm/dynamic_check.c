@@ -198,16 +198,38 @@ static bool check_entries(const struct dynamic *dynamic, uint32_t owner, struct 
     return true;
 }
 
+// With -pie the linker leaves memory and table in the module unless it is told otherwise; nobody
+// would see what is in them.
+static bool check_sharing(const struct dynamic *dynamic, uint32_t owner, struct error *error)
+{
+    const struct module *module = dynamic->modules[owner].module;
+    bool own_memory = module->memory_count != 0 && module->imported_memory_count == 0;
+    bool own_table = module->table_count != 0 && module->imported_table_count == 0;
+
+    return (!own_memory && !own_table) ||
+           error_set(error, ERROR_DYNAMIC_LINKING, 0,
+                     "%s has a %s of its own: link it with --import-memory --import-table",
+                     dynamic_module_name(dynamic, owner).text, own_memory ? "memory" : "table");
+}
+
+static bool check_module(const struct dynamic *dynamic, uint32_t owner, struct error *error)
+{
+    const struct module *module = dynamic->modules[owner].module;
+    uint32_t index;
+
+    if (!dynamic->parts[owner].is_relocatable)
+        return true;
+    if (dynamic_exported(module, "__wasm_apply_tls_relocs", EXTERNAL_FUNCTION, &index))
+        return refuse_threads(dynamic, owner, 0, error);
+    return check_sharing(dynamic, owner, error) && check_entries(dynamic, owner, error);
+}
+
 bool dynamic_check(const struct dynamic *dynamic, struct error *error)
 {
     for (uint32_t owner = 0; owner < dynamic->count; owner++) {
         const struct module *module = dynamic->modules[owner].module;
-        uint32_t index;
 
-        if (dynamic->parts[owner].is_relocatable &&
-            dynamic_exported(module, "__wasm_apply_tls_relocs", EXTERNAL_FUNCTION, &index))
-            return refuse_threads(dynamic, owner, 0, error);
-        if (dynamic->parts[owner].is_relocatable && !check_entries(dynamic, owner, error))
+        if (!check_module(dynamic, owner, error))
             return false;
         for (uint32_t i = 0; i < module->import_count; i++)
             if (!check_import(dynamic, owner, &module->imports[i], error))

@@ -56,14 +56,20 @@ keep() {
     rm -rf "$work/merged"
 }
 
-for target in decode run program; do
+# A main module and its side one, one behind the other.
+linked() {
+    cat "$build/tests/dynamic/pie_main.wasm" "$build/tests/dynamic/circle_side.wasm" >"$1/pie"
+}
+
+for target in decode dynamic run program; do
     mkdir "$work/$target"
     [ ! -d "${FOUND:-/nonexistent}/$target" ] || cp -r "$FOUND/$target/." "$work/$target"
 done
 modules "$work/decode"
 modules "$work/run"
 choices "$work/program"
-for target in decode run program; do
+linked "$work/dynamic"
+for target in decode dynamic run program; do
     keep $target
 done
 du -sh "$corpus"

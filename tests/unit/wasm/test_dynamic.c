@@ -2,6 +2,9 @@
 //
 // Dynamic linking of modules put together by hand: a main module of either kind, and side modules.
 #include "sandbox/wasm/dynamic.h"
+
+#include <stdio.h>
+
 #include "tests/unit/wasm/run_fixture.h"
 
 enum {
@@ -28,6 +31,14 @@ static int tear_down(void **state)
     dynamic_destroy(dynamic);
     dynamic = NULL;
     return run_tear_down(state);
+}
+
+static void begin_again(void)
+{
+    dynamic_destroy(dynamic);
+    dynamic = NULL;
+    error_clear(&error);
+    count = 0;
 }
 
 // Ends the module under construction, the main one first; gives its number.
@@ -287,10 +298,7 @@ static void allocator_that_lies_is_refused(void **state)
         assert_int_equal(dynamic_instantiate(dynamic, &trap, &error), OUTCOME_ERROR);
         assert_int_equal(error.code, ERROR_LIMIT_LINEAR_MEMORY);
         assert_non_null(strstr(error.message, "needy"));
-        dynamic_destroy(dynamic);
-        dynamic = NULL;
-        error_clear(&error);
-        count = 0;
+        begin_again();
     }
 }
 
@@ -313,9 +321,7 @@ static void every_kind_of_allocator_is_asked_in_its_way(void **state)
         add_module("side");
         link_all();
         assert_int_equal(call_export(1, "base"), (kind == 0 ? 2048 : 3072) + 64);
-        dynamic_destroy(dynamic);
-        dynamic = NULL;
-        count = 0;
+        begin_again();
     }
 }
 
@@ -443,10 +449,7 @@ static void strong_symbols_may_not_be_missing(void **state)
         refuse(ERROR_DYNAMIC_LINKING, i == 2 ? "libside.so needs the data absent"
                                              : "libside.so needs the function absent");
         assert_non_null(strstr(error.message, "--export="));
-        dynamic_destroy(dynamic);
-        dynamic = NULL;
-        error_clear(&error);
-        count = 0;
+        begin_again();
     }
 }
 
@@ -475,10 +478,7 @@ static void entries_must_be_mutable_and_of_32_bits(void **state)
                             i == 0 || i == 2 ? I64 : I32, i != 1 && i != 2);
         add_module("side");
         refuse(ERROR_INCOMPATIBLE_IMPORT_TYPE, i < 2 ? "GOT.mem.x" : "env.__memory_base");
-        dynamic_destroy(dynamic);
-        dynamic = NULL;
-        error_clear(&error);
-        count = 0;
+        begin_again();
     }
 }
 
@@ -526,6 +526,37 @@ static void symbols_are_looked_for_in_order(void **state)
     }
 }
 
+// Which takes no time as long as no name is compared with all others.
+static void many_symbols_are_found(void **state)
+{
+    enum { MANY = 50000 };
+    char name[16];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        build_exported(name, ":i", CODE(I32_CONST, U32(i)));
+    }
+    build_export("__indirect_function_table", EXTERNAL_TABLE, build_table(FUNCREF, 1, NO_MAXIMUM));
+    add_module("");
+    build_dylink(0, 0, 0, NULL, NULL);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        build_import_function("env", name, ":i");
+    }
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        build_import_global("GOT.func", name, I32, true);
+    }
+    build_exported("ask", ":i", CODE(CALL, U32(MANY - 1)));
+    build_exported("last", ":i", CODE(GLOBAL_GET, U32(MANY - 1)));
+    add_module("side");
+    link_all();
+    assert_int_equal(call_export(1, "ask"), MANY - 1);
+    assert_in_range(call_export(1, "last"), 1, MANY);
+    assert_int_equal(modules[0].instance->tables[0]->size, 1 + MANY);
+}
+
 /* Tags. */
 
 // The side throws what the main module catches: once a tag that the main module defines, and once
@@ -553,9 +584,7 @@ static void tags_are_one_for_all_modules(void **state)
         add_module("side");
         link_all();
         assert_int_equal(call_export(0, "ask"), 42);
-        dynamic_destroy(dynamic);
-        dynamic = NULL;
-        count = 0;
+        begin_again();
     }
 }
 
@@ -662,6 +691,23 @@ static void position_independent_main_gets_memory_and_table(void **state)
     assert_ptr_equal(modules[0].instance->memories[0], modules[1].instance->memories[0]);
 }
 
+static void module_with_a_memory_or_table_of_its_own_is_told_how_to_link(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        build_dylink(4, 0, 0, NULL, NULL);
+        if (i == 0)
+            build_memory(1, NO_MAXIMUM);
+        else
+            build_table(FUNCREF, 1, NO_MAXIMUM);
+        add_module("");
+        refuse(ERROR_DYNAMIC_LINKING,
+               i == 0 ? "has a memory of its own" : "has a table of its own");
+        assert_non_null(strstr(error.message, "--import-memory"));
+        begin_again();
+    }
+}
+
 static void memory_has_what_its_importers_agree_on(void **state)
 {
     const struct memorytype small = {.limits = {.minimum = 1, .maximum = 16, .has_maximum = true}};
@@ -674,11 +720,9 @@ static void memory_has_what_its_importers_agree_on(void **state)
     link_all();
     assert_int_equal(modules[0].instance->memories[0]->size_bytes, 30 * MEMORY_PAGE_BYTES);
     assert_int_equal(modules[0].instance->memories[0]->maximum_pages, 40);
-    dynamic_destroy(dynamic);
-    dynamic = NULL;
+    begin_again();
     build_dylink(1024 * 1024, 0, 0, NULL, NULL);
     build_import_memory_of("env", "memory", &small);
-    count = 0;
     add_module("");
     assert_true(create());
     assert_int_equal(dynamic_instantiate(dynamic, &trap, &error), OUTCOME_ERROR);
@@ -742,12 +786,14 @@ int main(void)
         TEST(types_of_a_symbol_must_agree),
         TEST(entries_must_be_mutable_and_of_32_bits),
         TEST(symbols_are_looked_for_in_order),
+        TEST(many_symbols_are_found),
         TEST(tags_are_one_for_all_modules),
         TEST(library_that_is_needed_must_be_there),
         TEST(constructors_run_dependencies_first_then_in_order),
         TEST(side_modules_have_names_of_their_own),
         TEST(side_module_without_its_section_is_refused),
         TEST(position_independent_main_gets_memory_and_table),
+        TEST(module_with_a_memory_or_table_of_its_own_is_told_how_to_link),
         TEST(memory_has_what_its_importers_agree_on),
         TEST(sizes_beyond_all_addresses_are_refused),
         TEST(side_with_data_outside_of_memory_traps),
