@@ -204,7 +204,8 @@ static bool allocate_elements(struct dynamic *dynamic, uint32_t owner)
 
     if (dylink->table_size == 0)
         return true;
-    base = ALIGN_UP(table->size, (uint64_t)dylink->table_alignment);
+    // No function is at 0, the null pointer.
+    base = ALIGN_UP(table->size == 0 ? 1 : table->size, (uint64_t)dylink->table_alignment);
     if (table_grow(table, base - table->size + dylink->table_size, (union slot){0}) == UINT64_MAX)
         return error_set(dynamic->error, ERROR_LIMIT_TABLE, 0,
                          "%u elements for %s, in a table of %llu: link the main module with "

@@ -85,6 +85,20 @@ static void every_kind_of_allocator_is_asked_in_its_way(void **state)
     }
 }
 
+static void no_element_of_a_side_is_the_null_pointer(void **state)
+{
+    (void)state;
+    build_export("__indirect_function_table", EXTERNAL_TABLE, build_table(FUNCREF, 0, NO_MAXIMUM));
+    add_module("");
+    build_dylink(0, 0, 2, NULL, NULL);
+    build_import_global("env", "__table_base", I32, false);
+    build_exported("table", ":i", CODE(GLOBAL_GET, 0));
+    add_module("side");
+    link_all();
+    assert_int_equal(call_export(1, "table"), 1);
+    assert_int_equal(modules[0].instance->tables[0]->size, 3);
+}
+
 static void table_that_cannot_grow_is_told_how(void **state)
 {
     (void)state;
@@ -175,6 +189,7 @@ int main(void)
         TEST(main_without_an_allocator_is_told_what_to_export),
         TEST(allocator_that_lies_is_refused),
         TEST(every_kind_of_allocator_is_asked_in_its_way),
+        TEST(no_element_of_a_side_is_the_null_pointer),
         TEST(table_that_cannot_grow_is_told_how),
         TEST(position_independent_main_gets_memory_and_table),
         TEST(memory_has_what_its_importers_agree_on),
