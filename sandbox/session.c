@@ -46,6 +46,8 @@ bool session_run(struct session *session)
 
 void session_finish(struct session *session)
 {
+    dynamic_destroy(session->dynamic);
+    session->dynamic = NULL;
     engine_destroy(session->engine);
     session->engine = NULL;
     arena_finish(&session->scratch);

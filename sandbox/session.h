@@ -13,6 +13,7 @@
 #include "sandbox/channel.h"
 #include "sandbox/policy.h"
 #include "sandbox/report.h"
+#include "sandbox/wasm/dynamic.h"
 #include "wasi/wasi.h"
 
 enum {
@@ -32,7 +33,7 @@ struct worker;
 // Who provides an import.
 struct session_provider {
     uint32_t library;            // its index among the modules; 0: none, so the host or nobody
-    const struct export *export; // of the library's module
+    const struct export *export; // of the library's module; NULL: the dynamic linker provides it
 };
 
 // A module of the session's, and its instance.
@@ -43,6 +44,7 @@ struct session_module {
     struct module *module;
     struct session_provider *providers;  // of each import
     struct instance *instance;           // NULL until its start function has returned
+    bool is_dynamic;                     // the dynamic linker instantiates it
     uint32_t first_hostcall;             // of its imports
     const struct function *reallocation; // its cabi_realloc; NULL until it is looked up
     bool reallocation_known;             // it has been looked up
@@ -65,6 +67,8 @@ struct session {
     struct session_module modules[1 + REPORT_LIBRARIES_MAX]; // the main one, then libraries
     uint32_t module_count;                                   // the main one included
     struct report_library libraries[REPORT_LIBRARIES_MAX];
+    struct dynamic *dynamic; // NULL if no module is made for dynamic linking
+    struct dynamic_module dynamic_modules[1 + REPORT_LIBRARIES_MAX];
     uint32_t starting; // the module that is being instantiated; afterwards 0
     struct wasi wasi;
     struct hostcall *hostcalls; // a record for each imported function that no library provides

@@ -70,6 +70,10 @@ const struct function *session_reallocation(struct session *session)
     struct session_module *own = &session->modules[session_module_of(session, instance)];
     struct external external;
 
+    if (own->is_dynamic) { // one memory, one allocator
+        own = &session->modules[0];
+        instance = session->dynamic_modules[0].instance;
+    }
     if (own->reallocation_known)
         return own->reallocation;
     own->reallocation_known = true;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the parts of a session share: session.c (life), session_wire.c (messages), session_link.c
-// (modules, imports), session_modules.c (libraries, instances), session_report.c, session_guest.c
-// (the guest's memory), session_call.c (calls of exports), hostcall.c (calls of imports).
+// (modules, imports), session_modules.c (libraries, instances), session_dynamic.c,
+// session_report.c, session_guest.c (the guest's memory), session_call.c (calls of exports),
+// hostcall.c (calls of imports).
 //
 // A function that answers false or TRAP_HOST with session->over set has nothing to report any more:
 // its callers return.
@@ -111,6 +112,14 @@ MUST_CHECK bool session_check_modules(const struct session *session, struct erro
 // Instantiates all modules, each library in front of those that may import from it. What they wrote
 // stays if one of them fails.
 MUST_CHECK enum outcome session_start_modules(struct session *session, struct trap *trap,
+                                              struct error *error);
+
+// session_dynamic.c: side modules, and a main module that is linked with them. Finds which modules
+// those are, before session_find_providers; says who provides their imports, after it has found
+// libraries; and instantiates them, when all other libraries are there.
+MUST_CHECK bool session_find_dynamic(struct session *session, struct error *error);
+void session_provide_dynamic(struct session *session);
+MUST_CHECK enum outcome session_start_dynamic(struct session *session, struct trap *trap,
                                               struct error *error);
 
 // session_link.c: makes importable what the host serves of a module's imports.

@@ -164,7 +164,8 @@ static bool load(struct session *session, const struct session_message *start, s
         if (!load_module(session, i, error))
             return false;
     }
-    return session_find_providers(session, error) && session_report(session, error);
+    return session_find_dynamic(session, error) && session_find_providers(session, error) &&
+           session_report(session, error);
 }
 
 bool session_load(struct session *session, const struct session_message *start)
@@ -179,9 +180,11 @@ bool session_load(struct session *session, const struct session_message *start)
 // --- linking -------------------------------------------------------------------------------------
 
 // Results that are blocks are put into memory that the guest gives.
-static bool can_return(const struct module *module, const struct import *import,
-                       const struct plan *plan, struct error *error)
+static bool can_return(const struct session *session, const struct session_module *own,
+                       const struct import *import, const struct plan *plan, struct error *error)
 {
+    // Dynamically linked modules have one memory, and the main one's allocator.
+    const struct module *module = own->is_dynamic ? session->modules[0].module : own->module;
     static const char name[] = "cabi_realloc";
 
     if (!plan_kind_is_block(plan->result))
@@ -284,7 +287,7 @@ static bool take_service(struct session *session, const struct session_message *
     if (call->service == REPORT_HOST)
         plan_wire(&call->plan, &call->wire);
     return call->service == REPORT_WASI   ? check_wasi(import, error)
-           : call->service == REPORT_HOST ? can_return(own->module, import, &call->plan, error)
+           : call->service == REPORT_HOST ? can_return(session, own, import, &call->plan, error)
                                           : true;
 }
 

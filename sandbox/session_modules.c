@@ -119,11 +119,14 @@ bool session_find_providers(struct session *session, struct error *error)
         size_t mark = arena_mark(&store->arena);
         struct names names;
 
+        if (session->modules[i].is_dynamic)
+            continue;
         if (!make_names(store, session->modules[i].module, &names, error))
             return false;
         provide(session, i, &names);
         arena_release(&store->arena, mark);
     }
+    session_provide_dynamic(session);
     return true;
 }
 
@@ -153,10 +156,12 @@ static bool check_import(const struct session *session, const struct session_mod
 {
     const struct import *import = &user->module->imports[index];
     const struct session_provider *provider = &user->providers[index];
-    const struct module *library = session->modules[provider->library].module;
+    const struct module *library;
 
-    if (provider->library == 0 ||
-        provider->export->index < imported_count(library, provider->export->kind) ||
+    if (provider->export == NULL) // of nobody, or the dynamic linker's, which looks itself
+        return true;
+    library = session->modules[provider->library].module;
+    if (provider->export->index < imported_count(library, provider->export->kind) ||
         instantiate_may_link(engine_store(session->engine), user->module, import, library,
                              provider->export))
         return true;
@@ -198,7 +203,7 @@ static bool check_module(const struct session *session, uint32_t index, struct e
         if (!check_import(session, own, i, error))
             return false;
     }
-    return index == 0 || check_initialize(session, own->module, error);
+    return index == 0 || own->is_dynamic || check_initialize(session, own->module, error);
 }
 
 bool session_check_modules(const struct session *session, struct error *error)
@@ -255,10 +260,12 @@ static enum outcome start(struct session *session, uint32_t index, struct trap *
 enum outcome session_start_modules(struct session *session, struct trap *trap, struct error *error)
 {
     for (uint32_t i = 1; i < session->module_count; i++) {
-        enum outcome outcome = start(session, i, trap, error);
+        enum outcome outcome =
+            session->modules[i].is_dynamic ? OUTCOME_OK : start(session, i, trap, error);
 
         if (outcome != OUTCOME_OK)
             return outcome;
     }
-    return start(session, 0, trap, error);
+    return session->dynamic != NULL ? session_start_dynamic(session, trap, error)
+                                    : start(session, 0, trap, error);
 }
