@@ -28,6 +28,19 @@ static pnf_bytes bytes_of(struct report_text text)
     return (pnf_bytes){text.bytes, text.length};
 }
 
+static const char *evidence_of(const struct report_item *item)
+{
+    static const char *const names[REPORT_STACK_COUNT] = {
+        [REPORT_STACK_UNKNOWN] = "",
+        [REPORT_STACK_LOW] = "__stack_low",
+        [REPORT_STACK_DATA] = "__data_end",
+        [REPORT_STACK_FIRST] = "stack first",
+        [REPORT_STACK_GIVEN] = "limits.stack_low",
+    };
+
+    return item->part == REPORT_DATA && item->kind == REPORT_REGION_STACK ? names[item->flags] : "";
+}
+
 // False without memory.
 static bool show_item(const struct report_item *item, pnf_item *shown)
 {
@@ -41,7 +54,8 @@ static bool show_item(const struct report_item *item, pnf_item *shown)
         .module = bytes_of(item->module),
         .name = bytes_of(item->name),
         .type = strdup(type_text(item, text)),
-        .has_value = (item->flags & REPORT_HAS_VALUE) != 0,
+        .has_value = item->part <= REPORT_MEMORY && (item->flags & REPORT_HAS_VALUE) != 0,
+        .evidence = evidence_of(item),
     };
     if (limits) {
         shown->minimum = item->first;

@@ -32,6 +32,19 @@ static void copy_text(const struct session *session, char *text, size_t size)
             text[i] = '?';
 }
 
+// The stack that compilers keep in the guest's memory, which is not the one of limits.stack. `text`
+// says which limit it reached.
+static bool end_by_overflow(struct session *session, const char *what, const char *place,
+                            const char *text, struct error_text *error)
+{
+    if (session->setup.policy->limits.stack_low != POLICY_NONE && error->status == PNF_OK)
+        snprintf(error->capability, sizeof error->capability, "limits.stack_low");
+    return session_ended(session, PNF_TRAP, error,
+                         "it could not %s: trap: %s%s: %s; for a larger stack, link it with "
+                         "-Wl,-z,stack-size=N",
+                         what, session_trap_words(TRAP_NUMBER_GUEST_STACK_OVERFLOW), place, text);
+}
+
 // A guest that is refused memory often goes on as if it had got it, so that its trap alone would
 // not tell why it ended.
 static bool end_by_trap(struct session *session, const struct message *message, const char *what,
@@ -90,6 +103,8 @@ static bool take_trap(struct session *session, const struct message *message, co
                              session->failure, place);
     if (message->words[1] == TRAP_NUMBER_LIMIT && text[0] != '\0')
         return session_ended(session, PNF_LIMIT, error, "it could not %s: %s%s", what, text, place);
+    if (message->words[1] == TRAP_NUMBER_GUEST_STACK_OVERFLOW)
+        return end_by_overflow(session, what, place, text, error);
     return end_by_trap(session, message, what, place, error);
 }
 

@@ -44,6 +44,7 @@ struct policy_limits {
     uint64_t open_files;
     uint64_t engine_bytes; // see policy_engine_bytes
     uint64_t memories;
+    uint64_t stack_low; // an address; POLICY_NONE: what the module tells
 };
 
 struct policy_variable {

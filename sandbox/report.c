@@ -189,6 +189,11 @@ static bool has_shape(const struct report_item *item)
         flags |= REPORT_LINKED;
     else if (item->owner != 0)
         return false;
+    if (item->part == REPORT_DATA && item->kind == REPORT_REGION_STACK) {
+        if (item->flags >= REPORT_STACK_COUNT)
+            return false;
+        flags = item->flags;
+    }
     if (!function && (item->parameter_count != 0 || item->result_count != 0))
         return false;
     if (table || global ? !is_value_type(item->value_type) : item->value_type != 0)

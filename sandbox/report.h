@@ -104,6 +104,17 @@ enum report_region {
     REPORT_REGION_END
 };
 
+// What tells the lower end of the stack, so that its overflow traps: flags of a
+// REPORT_REGION_STACK.
+enum report_stack {
+    REPORT_STACK_UNKNOWN, // nothing: `first` is a guess
+    REPORT_STACK_LOW,     // __stack_low
+    REPORT_STACK_DATA,    // __data_end
+    REPORT_STACK_FIRST,   // it stands before all data
+    REPORT_STACK_GIVEN,   // the policy
+    REPORT_STACK_COUNT
+};
+
 // Value types that are no number: the binary format's codes, for typed references only the first
 // byte of those.
 enum report_reference {
@@ -145,7 +156,7 @@ struct report_item {
     enum report_part part;
     uint8_t kind;       // enum report_kind; of sections the id
     uint8_t value_type; // of globals, and of tables' elements
-    uint8_t flags;      // enum report_item_flag
+    uint8_t flags;      // enum report_item_flag; of stacks enum report_stack
     uint16_t parameter_count;
     uint16_t result_count;
     struct report_text module; // of imports

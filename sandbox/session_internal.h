@@ -15,6 +15,7 @@
 
 #include "sandbox/report.h"
 #include "sandbox/session.h"
+#include "sandbox/wasm/layout.h"
 
 // --- messages ------------------------------------------------------------------------------------
 
@@ -77,17 +78,11 @@ uint8_t session_value_code(valtype type);
 // Sends MODULE_REPORT. False: there is none, for a limit.
 MUST_CHECK bool session_report(struct session *session, struct error *error);
 
-// session_layout.c: the value of an expression that is one constant integer, unsigned.
-bool session_constant(const struct expression *expression, uint64_t *value);
-
-// Regions of memory 0, by enum report_region from REPORT_REGION_DATA on; those that are not known
-// are empty.
-struct session_region {
-    uint64_t first;
-    uint64_t end; // UINT64_MAX: goes on to the end
-};
+// session_layout.c: regions of memory 0, by enum report_region from REPORT_REGION_DATA on; those
+// that are not known are empty.
 struct session_layout {
-    struct session_region regions[REPORT_REGION_END - REPORT_REGION_DATA];
+    struct layout_region regions[REPORT_REGION_END - REPORT_REGION_DATA];
+    uint8_t evidence; // enum report_stack
 };
 void session_layout(const struct module *module, struct session_layout *layout);
 

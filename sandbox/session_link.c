@@ -76,6 +76,8 @@ static bool create_engine(struct session *session, size_t module_size, struct er
         .memory_bytes_max = policy->limits.memory_bytes,
         .code_bytes_max = policy_engine_bytes(policy, module_size),
         .features = features_of(policy),
+        .has_stack_low = policy->limits.stack_low != POLICY_NONE,
+        .stack_low = policy->limits.stack_low,
     };
 
     if (!engine_create(&config, &session->engine, error))

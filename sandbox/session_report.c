@@ -78,7 +78,7 @@ static void set_global(struct report_item *item, const struct global_declaration
 
     item->value_type = session_value_code(global->type.type);
     item->flags |= global->type.is_mutable ? REPORT_MUTABLE : 0;
-    if (session_constant(&global->initial, &value)) {
+    if (layout_constant(&global->initial, &value)) {
         item->flags |= REPORT_HAS_VALUE;
         item->first = value;
     }
@@ -141,6 +141,8 @@ static void put_regions(struct pass *pass)
                                    .first = layout.regions[i].first,
                                    .second = layout.regions[i].end};
 
+        if (item.kind == REPORT_REGION_STACK)
+            item.flags = layout.evidence;
         if (item.first < item.second)
             put(pass, &item);
     }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
 #include <string.h>
 
 #include "sandbox/session_internal.h"
+
+enum { OVERFLOW_TEXT_SIZE = 96 };
 
 // The channel is gone, or the host broke a rule: nothing can be said any more.
 static bool give_up(struct session *session)
@@ -151,6 +154,22 @@ void session_send_error(struct session *session, const struct error *error)
     session->over = session->over || last;
 }
 
+// Which limit the guest's stack has reached.
+static void tell_overflow(const struct session *session, char text[OVERFLOW_TEXT_SIZE])
+{
+    static const char *const evidence[STACK_EVIDENCE_COUNT] = {
+        [STACK_EVIDENCE_NONE] = "",
+        [STACK_EVIDENCE_LOW] = ", which is __stack_low",
+        [STACK_EVIDENCE_DATA] = ", which is __data_end",
+        [STACK_EVIDENCE_FIRST] = ", where its memory begins",
+        [STACK_EVIDENCE_GIVEN] = ", which is limits.stack_low",
+    };
+    const struct module_stack *stack = &session->module->stack;
+
+    snprintf(text, OVERFLOW_TEXT_SIZE, "its stack pointer went below %llu%s",
+             (unsigned long long)stack->low, evidence[stack->evidence]);
+}
+
 void session_send_trap(struct session *session, const struct trap *trap)
 {
     struct message message = {
@@ -161,12 +180,17 @@ void session_send_trap(struct session *session, const struct trap *trap)
                   session_module_of(session, trap->instance)},
     };
     bool last = session->channel->session.depth == 0;
+    char overflow[OVERFLOW_TEXT_SIZE];
     const char *text = trap->code == TRAP_LIMIT ? session->limit.message : "";
 
     if (session->wasi.exited) {
         session_send(session, MESSAGE_EXIT, 1, (const uint64_t[]){session->wasi.exit_status});
         session->over = true;
         return;
+    }
+    if (trap->code == TRAP_GUEST_STACK_OVERFLOW) {
+        tell_overflow(session, overflow);
+        text = overflow;
     }
     session_send_bytes(session, &message, (const uint8_t *)text, strlen(text));
     error_clear(&session->limit);

@@ -186,6 +186,10 @@ typedef struct pnf_item {
     uint64_t size;    // in bytes
     bool has_value;
     uint64_t value; // of a global at first
+    // Of the stack: what tells its lower end, so that going below it traps: "__stack_low",
+    // "__data_end", "stack first" (it stands before all data) or "limits.stack_low". "" where
+    // nothing does: then `address` is a guess, and a stack that overflows overwrites data unseen.
+    const char *evidence;
 } pnf_item;
 
 // Has a confined worker decode and validate a module, none of which ever runs. Free it.

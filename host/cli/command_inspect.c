@@ -142,19 +142,31 @@ static const pnf_item *find_region(const pnf_module *module, const char *kind)
     return NULL;
 }
 
-// What happens to a stack that overflows, by where the linker has put it.
-static const char *layout_words(const pnf_module *module)
+// Where the linker has put the stack.
+static const char *layout_name(const pnf_module *module)
 {
     const pnf_item *data = find_region(module, "data");
     const pnf_item *stack = find_region(module, "stack");
 
     if (!stack)
-        return "stack: cannot tell where; link with "
-               "-Wl,--export=__stack_pointer,--export=__data_end";
-    if (stack->address == 0 || (data && stack->address < data->address))
-        return "the stack is first: what overflows it leaves the memory, and traps";
-    return "the stack is behind the data, which an overflow overwrites: link with "
-           "-Wl,--stack-first";
+        return "unknown";
+    return stack->address == 0 || (data && stack->address < data->address) ? "stack first"
+                                                                           : "stack after data";
+}
+
+static void print_layout(const pnf_module *module)
+{
+    const pnf_item *stack = find_region(module, "stack");
+
+    printf("  layout: %s\n", layout_name(module));
+    if (stack && stack->evidence[0] != '\0')
+        printf("  stack limit: %" PRIu64 " (%s): what overflows it traps\n", stack->address,
+               stack->evidence);
+    else
+        printf(
+            "  stack limit: cannot tell, so that an overflow may overwrite data unseen: link with\n"
+            "    -Wl,--stack-first or -Wl,--export=__stack_low, and -Wl,--export=__stack_pointer,\n"
+            "    or give its address as stack_low under limits: in the policy\n");
 }
 
 static void print_item(const pnf_item *item, unsigned index)
@@ -228,9 +240,10 @@ static void print_module(const char *path, const pnf_module *module)
     }
     print_part(module, PNF_PART_IMPORT, "imports");
     print_part(module, PNF_PART_EXPORT, "exports");
-    if (print_part(module, PNF_PART_MEMORY, "memory layout") > 0 &&
-        print_part(module, PNF_PART_DATA, NULL) > 0)
-        printf("  %s\n", layout_words(module));
+    if (print_part(module, PNF_PART_MEMORY, "memory layout") > 0) {
+        print_part(module, PNF_PART_DATA, NULL);
+        print_layout(module);
+    }
     print_part(module, PNF_PART_SECTION, "sections");
     print_grants(module);
 }
@@ -265,6 +278,8 @@ static json_t *json_of_item(const pnf_item *item)
                             json_integer((json_int_t)item->address));
         json_object_set_new(object, "size", json_integer((json_int_t)item->size));
     }
+    if (item->evidence[0] != '\0')
+        json_object_set_new(object, "evidence", json_string(item->evidence));
     if (item->has_value)
         json_object_set_new(object, "value", json_integer(value_of(item)));
     return object;
@@ -300,6 +315,7 @@ static void print_json(const char *path, const pnf_module *module)
     for (size_t i = 0; (feature = pnf_module_feature(module, i)) != NULL; i++)
         json_array_append_new(features, json_string(feature));
     json_object_set_new(object, "features", features);
+    json_object_set_new(object, "layout", json_string(layout_name(module)));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         json_object_set_new(object, parts[i], json_array());
     for (size_t i = 0; (item = pnf_module_item(module, i)) != NULL; i++)

@@ -196,6 +196,33 @@ static void emit_global_set(struct compiler *c, valtype type, uint32_t globalidx
     emit_with(c, c->top - 1, from_slot[class], from_accumulator[class])->imm = globalidx;
 }
 
+// Is it the stack pointer, whose limits are known?
+static bool is_limited(const struct compiler *c, uint32_t globalidx)
+{
+    const struct module_stack *stack = &c->module->stack;
+
+    return stack->evidence != STACK_EVIDENCE_NONE && globalidx == stack->globalidx;
+}
+
+static void emit_stack_set(struct compiler *c, valtype type, uint32_t globalidx)
+{
+    const struct module_stack *stack = &c->module->stack;
+    uint64_t span = stack->high - stack->low;
+    struct cell *cell;
+
+    if (type == VALTYPE_I32) {
+        cell = emit_with(c, c->top - 1, OPERATION_GLOBAL_SET_STACK_I32_S,
+                         OPERATION_GLOBAL_SET_STACK_I32_R);
+        cell->wide[0] = (uint32_t)stack->low | span << 32;
+    } else {
+        cell = emit_with(c, c->top - 1, OPERATION_GLOBAL_SET_STACK_I64_S,
+                         OPERATION_GLOBAL_SET_STACK_I64_R);
+        cell->wide[0] = stack->low;
+        cell->wide[1] = span;
+    }
+    cell->imm = globalidx;
+}
+
 bool compile_global_set(struct compiler *c)
 {
     uint32_t globalidx = c->instruction.index;
@@ -207,7 +234,9 @@ bool compile_global_set(struct compiler *c)
         return compile_fail(c, ERROR_IMMUTABLE_GLOBAL, "%u", globalidx);
     if (!check_top(c, &type->type, 1))
         return false;
-    if (!c->dead)
+    if (!c->dead && is_limited(c, globalidx))
+        emit_stack_set(c, type->type, globalidx);
+    else if (!c->dead)
         emit_global_set(c, type->type, globalidx);
     pop(c, type->type);
     return !compile_failed(c);

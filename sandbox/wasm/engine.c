@@ -7,6 +7,7 @@
 #include "sandbox/wasm/code.h"
 #include "sandbox/wasm/compile.h"
 #include "sandbox/wasm/decode.h"
+#include "sandbox/wasm/layout.h"
 #include "sandbox/wasm/limits.h"
 #include "sandbox/wasm/link.h"
 #include "sandbox/wasm/run.h"
@@ -29,6 +30,7 @@ struct engine {
     struct loaded *modules;
     uint64_t code_bytes_max; // 0: by the module's size
     uint32_t features;       // of FEATURES_PROPOSED
+    struct layout_options layout;
 };
 
 bool engine_create(const struct engine_config *config, struct engine **engine, struct error *error)
@@ -60,6 +62,11 @@ bool engine_create(const struct engine_config *config, struct engine **engine, s
     made->arena = arena;
     made->code_bytes_max = config->code_bytes_max;
     made->features = config->features & FEATURES_PROPOSED;
+    made->layout = (struct layout_options){
+        .has_stack_low = config->has_stack_low,
+        .stack_low = config->stack_low,
+        .memory_bytes_max = options.memory_bytes_max,
+    };
     made->store.fuel = UINT64_MAX / 2;
     *engine = made;
     return true;
@@ -113,7 +120,8 @@ static bool load(struct engine *engine, const uint8_t *bytes, size_t size, bool 
         return error_set(error, ERROR_LIMIT_MEMORY, 0, "too many modules");
     if (!module_decode(&loaded->module, &engine->store.types, engine->features, bytes, size,
                        error) ||
-        (compiled && !module_compile(&loaded->module, &engine->store.types, &options, error))) {
+        (compiled && (!layout_limit_stack(&loaded->module, &engine->layout, error) ||
+                      !module_compile(&loaded->module, &engine->store.types, &options, error)))) {
         module_finish(&loaded->module);
         arena_release(&engine->arena, mark);
         return false;

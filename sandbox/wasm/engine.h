@@ -30,6 +30,8 @@ struct engine_config {
     uint64_t memory_bytes_max; /* all linear memories and tables together; default 4 GiB */
     uint32_t features;         /* proposals to switch on, of FEATURES_PROPOSED; default none */
     uint64_t code_bytes_max;   /* cells of one module; default 64 MiB + 16 x its size */
+    bool has_stack_low;        /* stack_low is given, and taken instead of what modules tell */
+    uint64_t stack_low;        /* no guest's stack pointer goes below: see layout.h */
 };
 
 /* NULL for all defaults. Installs the fault handlers (trap.h) as a side effect. */
@@ -41,7 +43,8 @@ struct store *engine_store(struct engine *engine);
 /*
  * Decodes, validates and translates. `bytes` must stay as they are while the engine lives. An error
  * says malformed, invalid, limit or unsupported (error_kind), with the offset of the place; for
- * unsupported, error->detail is the enum feature that the module needs.
+ * unsupported, error->detail is the enum feature that the module needs. USAGE_STACK_LOW if a
+ * stack_low is given and there is no stack pointer that could be held to it.
  */
 bool engine_load(struct engine *engine, const uint8_t *bytes, size_t size, struct module **module,
                  struct error *error) MUST_CHECK;

@@ -229,6 +229,24 @@ struct data_segment {
     uint64_t position;
 };
 
+/* What tells the lower end of the guest's own stack, which stands in memory 0: see layout.h. */
+enum stack_evidence {
+    STACK_EVIDENCE_NONE,  /* nothing: its overflow cannot be seen */
+    STACK_EVIDENCE_LOW,   /* __stack_low */
+    STACK_EVIDENCE_DATA,  /* __data_end, behind which it stands */
+    STACK_EVIDENCE_FIRST, /* it stands before all data */
+    STACK_EVIDENCE_GIVEN, /* the embedder */
+    STACK_EVIDENCE_COUNT,
+};
+
+/* With evidence, code may write to this global only addresses from `low` to `high`. */
+struct module_stack {
+    enum stack_evidence evidence;
+    uint32_t globalidx; /* of the stack pointer, a mutable i32 or i64 */
+    uint64_t low;
+    uint64_t high;
+};
+
 struct custom_section {
     struct name name;
     const uint8_t *bytes;
@@ -282,6 +300,7 @@ struct module {
     uint32_t data_count_declared;
     struct custom_section *customs;
     uint32_t custom_count;
+    struct module_stack stack; /* written by layout.c */
 
     /* Translated code: written by compile.c, looked into by code.h. */
     struct code *codes; /* one for each body */

@@ -420,7 +420,7 @@ def inspect_shows_imports_exports_memory_and_grants():
     status, text, _ = pinfold("inspect", GREET)
     assert status == 0
     for part in ("function app.log(i32, i32, i32)", "function greet(i32, i32) -> i64",
-                 "memory 0: 128 KiB", "static data: 1024 to", "stack: cannot tell where", "code",
+                 "memory 0: 128 KiB", "static data: 1024 to", "stack limit: cannot tell", "code",
                  "    - app.log"):
         assert part in text, text
 
@@ -440,6 +440,39 @@ def inspect_names_what_a_policy_can_grant_once():
                          "    clock: coarse\n"), text
     got = json.loads(pinfold("inspect", "--format", "json", module)[1])
     assert got["grants"] == {"host_functions": ["app.log"], "wasi": ["clock: coarse"]}, got
+
+
+def inspect_tells_the_layout_and_what_limits_the_stack():
+    for name, layout, evidence in (("low", "stack after data", "__stack_low"),
+                                   ("data", "stack after data", "__data_end"),
+                                   ("first", "stack first", "stack first")):
+        module = f"{GUESTS}/deep_{name}.wasm"
+        _, text, _ = pinfold("inspect", module)
+        assert f"  layout: {layout}\n  stack limit: " in text, text
+        assert f" ({evidence}): what overflows it traps\n" in text, text
+        got = json.loads(pinfold("inspect", "--format", "json", module)[1])
+        assert got["layout"] == layout, got
+        assert [region["evidence"] for region in got["data"] if region["kind"] == "stack"] == \
+            [evidence], got
+    _, text, _ = pinfold("inspect", f"{GUESTS}/deep_silent.wasm")
+    assert "  layout: unknown\n  stack limit: cannot tell" in text, text
+    assert "-Wl,--stack-first or -Wl,--export=__stack_low" in text, text
+
+
+def a_guests_stack_that_overflows_traps_where_its_end_is_known():
+    def dive(name, depth, *options):
+        return pinfold("call", *options, f"{GUESTS}/deep_{name}.wasm", "dive(n: i32) -> i32", depth)
+
+    for name, limit in (("low", "which is __stack_low"), ("data", "which is __data_end"),
+                        ("first", "below 0, where its memory begins")):
+        expect(dive(name, "50"), 0, "1276\n")
+        expect(dive(name, "100"), 134, "", ["guest stack overflow, in function ", limit,
+                                            "-Wl,-z,stack-size=N"])
+    policy = write("stack.yaml", "pinfold: 1\nlimits: { stack_low: 4096 }\n")
+    expect(dive("silent", "50", "--policy", policy), 0, "1276\n")
+    expect(dive("silent", "100", "--policy", policy), 134, "", "below 4096, which is limits.stack_low")
+    policy = write("high.yaml", "pinfold: 1\nlimits: { stack_low: 1000000 }\n")
+    expect(dive("silent", "50", "--policy", policy), 2, "", "begins no higher")
 
 
 def values_of_globals_have_their_sign():

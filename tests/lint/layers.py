@@ -21,7 +21,7 @@ LAYERS = [
     ("data", ["base"], [f"sandbox/wasm/{name}" for name in (
         "limits", "opcode", "type", "value", "instruction", "module", "operation*", "sequences")]),
     ("front", ["data"], [f"sandbox/wasm/{name}" for name in (
-        "decode*", "dylink", "validate*", "translate*", "compile*")]),
+        "decode*", "dylink", "layout", "validate*", "translate*", "compile*")]),
     ("state", ["front"], [f"sandbox/wasm/{name}" for name in (
         "exception", "trap*", "memory", "table", "instance", "code")]),
     ("run", ["state"], [f"sandbox/wasm/{name}" for name in (

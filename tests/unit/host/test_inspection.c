@@ -73,6 +73,38 @@ static void every_item_of_the_report_is_shown(void **state)
     pnf_module_free(module);
 }
 
+static void evidence_is_shown_of_stacks_alone(void **state)
+{
+    static const char *const names[REPORT_STACK_COUNT] = {"", "__stack_low", "__data_end",
+                                                          "stack first", "limits.stack_low"};
+    const struct report_head head = {.counts = {[REPORT_DATA] = 2}};
+    struct error_text error = {.status = PNF_OK};
+
+    (void)state;
+    for (uint8_t i = 0; i < REPORT_STACK_COUNT; i++) {
+        const struct report_item items[] = {
+            {.part = REPORT_DATA, .kind = REPORT_REGION_DATA, .first = 1024, .second = 1040},
+            {.part = REPORT_DATA,
+             .kind = REPORT_REGION_STACK,
+             .flags = i,
+             .first = 1040,
+             .second = 66560},
+        };
+        struct report_writer writer = {.bytes = bytes, .size = sizeof bytes};
+        pnf_module *module;
+
+        report_put_head(&writer, &head);
+        report_put_item(&writer, &items[0]);
+        report_put_item(&writer, &items[1]);
+        module = inspection_make(bytes, writer.length, &error);
+        assert_non_null(module);
+        assert_string_equal(pnf_module_item(module, 0)->evidence, "");
+        assert_string_equal(pnf_module_item(module, 1)->evidence, names[i]);
+        assert_false(pnf_module_item(module, 1)->has_value);
+        pnf_module_free(module);
+    }
+}
+
 static void the_report_may_go_once_it_is_shown(void **state)
 {
     struct error_text error = {.status = PNF_OK};
@@ -123,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_item_of_the_report_is_shown),
+        cmocka_unit_test(evidence_is_shown_of_stacks_alone),
         cmocka_unit_test(the_report_may_go_once_it_is_shown),
         cmocka_unit_test(features_end_with_NULL),
         cmocka_unit_test(what_is_no_report_is_a_violation),

@@ -152,6 +152,16 @@ static void memories_are_as_many_as_the_engine_can_have(void **state)
     assert_error(POLICY_KEY_LIMITS_MEMORIES, "0", "out of range");
 }
 
+static void stack_low_is_an_address(void **state)
+{
+    (void)state;
+    assert_value(POLICY_KEY_LIMITS_STACK_LOW, "1", 1);
+    assert_value(POLICY_KEY_LIMITS_STACK_LOW, "68719476736", UINT64_C(64) << 30);
+    assert_error(POLICY_KEY_LIMITS_STACK_LOW, "68719476737", "out of range");
+    assert_error(POLICY_KEY_LIMITS_STACK_LOW, "0", "out of range");
+    assert_error(POLICY_KEY_LIMITS_STACK_LOW, "4KiB", "a whole number");
+}
+
 static void open_files_are_as_many_as_a_worker_may_have(void **state)
 {
     (void)state;
@@ -247,6 +257,7 @@ int main(void)
         cmocka_unit_test(words_are_exact_and_the_near_one_is_named),
         cmocka_unit_test(later_keys_are_refused),
         cmocka_unit_test(memories_are_as_many_as_the_engine_can_have),
+        cmocka_unit_test(stack_low_is_an_address),
         cmocka_unit_test(open_files_are_as_many_as_a_worker_may_have),
         cmocka_unit_test(a_pin_is_64_hexadecimal_digits),
         cmocka_unit_test(what_is_formatted_parses_to_the_same),

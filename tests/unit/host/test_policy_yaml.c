@@ -31,6 +31,7 @@ static const char whole[] =
     "  open_files: 20\n"
     "  engine: 64MiB\n"
     "  memories: 4\n"
+    "  stack_low: 4096\n"
     "wasi:\n"
     "  args: [--lang, en, \"\", 5, NO]\n"
     "  env: { LANG: en_GB.UTF-8, EMPTY: \"\" }\n"
@@ -125,6 +126,7 @@ static void every_key_arrives_in_the_policy(void **state)
     assert_int_equal(policy.limits.open_files, 20);
     assert_int_equal(policy.limits.engine_bytes, 64 << 20);
     assert_int_equal(policy.limits.memories, 4);
+    assert_int_equal(policy.limits.stack_low, 4096);
     assert_int_equal(policy.wasi_stdin, POLICY_WASI_STDIN_INHERIT);
     assert_int_equal(policy.wasi_stdout, POLICY_WASI_STDOUT_CAPTURE);
     assert_int_equal(policy.wasi_clock, POLICY_WASI_CLOCK_COARSE);
@@ -173,15 +175,15 @@ static void the_line_of_every_grant_is_kept(void **state)
     assert_parses(whole);
     assert_int_equal(policy.lines[POLICY_KEY_PINFOLD], 1);
     assert_int_equal(policy.lines[POLICY_KEY_LIMITS_TIME], 8);
-    assert_int_equal(policy.lines[POLICY_KEY_WASI], 15);
-    assert_int_equal(policy.lines[POLICY_KEY_WASI_RANDOM], 21);
-    assert_int_equal(policy.lines[POLICY_KEY_HOST_FUNCTIONS], 28);
-    assert_int_equal(policy.functions[0].line, 29);
-    assert_int_equal(policy.functions[1].line, 30);
-    assert_int_equal(policy.dirs[0].line, 23);
+    assert_int_equal(policy.lines[POLICY_KEY_WASI], 16);
+    assert_int_equal(policy.lines[POLICY_KEY_WASI_RANDOM], 22);
+    assert_int_equal(policy.lines[POLICY_KEY_HOST_FUNCTIONS], 29);
+    assert_int_equal(policy.functions[0].line, 30);
+    assert_int_equal(policy.functions[1].line, 31);
+    assert_int_equal(policy.dirs[0].line, 24);
     assert_int_equal(policy.dirs[0].column, 7);
-    assert_int_equal(policy.dirs[1].line, 24);
-    assert_int_equal(policy.variables[0].line, 17);
+    assert_int_equal(policy.dirs[1].line, 25);
+    assert_int_equal(policy.variables[0].line, 18);
     assert_parses("pinfold: 1\n");
     assert_int_equal(policy.lines[POLICY_KEY_LIMITS_TIME], 0);
 }

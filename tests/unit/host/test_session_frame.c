@@ -322,6 +322,36 @@ static void a_trap_that_is_about_a_limit_says_which(void **state)
     expect_failure(*state, 3, PNF_LIMIT, "more than limits.engine");
 }
 
+static void overflower(struct channel *channel)
+{
+    load_swapper(channel);
+    worker_take_call(channel);
+    need(channel_arena_write(channel, 0, "below 4000", 10));
+    worker_send(channel, MESSAGE_TRAP, 6,
+                (const uint64_t[]){10, WORKER_TRAP_GUEST_STACK_OVERFLOW, 0, 0, 0, 0});
+    pause();
+}
+
+static void a_stack_that_overflows_says_where_and_how_to_get_more(void **state)
+{
+    struct fixture *fixture = *state;
+
+    load(fixture, overflower);
+    expect_failure(fixture, 3, PNF_TRAP, "trap: guest stack overflow: below 4000; ");
+    assert_non_null(strstr(fixture->error.text, "-Wl,-z,stack-size=N"));
+    assert_string_equal(fixture->error.capability, "");
+}
+
+static void a_stack_that_overflows_the_policys_limit_names_that(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->policy.limits.stack_low = 4000;
+    load(fixture, overflower);
+    expect_failure(fixture, 3, PNF_TRAP, "guest stack overflow");
+    assert_string_equal(fixture->error.capability, "limits.stack_low");
+}
+
 // Calls the host with large frames, deeper and deeper.
 static void hoarder(struct channel *channel)
 {
@@ -569,6 +599,8 @@ int main(void)
         TEST(nothing_allows_more_than_the_bound_on_all_frames),
         TEST(what_a_host_function_returns_beyond_a_frame_is_a_limit),
         TEST(a_trap_that_is_about_a_limit_says_which),
+        TEST(a_stack_that_overflows_says_where_and_how_to_get_more),
+        TEST(a_stack_that_overflows_the_policys_limit_names_that),
         TEST(what_calls_inside_each_other_hold_is_bounded),
         TEST(session_kills_whoever_sends_or_takes_parts_wrongly),
         TEST(session_bounds_the_report),

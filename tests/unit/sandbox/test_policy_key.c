@@ -66,13 +66,14 @@ static void every_default_is_allowed_and_supported(void **state)
     }
 }
 
-static void every_limit_but_fuel_and_cpu_is_finite_by_default(void **state)
+static void every_limit_but_fuel_cpu_and_stack_low_is_finite_by_default(void **state)
 {
     (void)state;
     FOR_KEYS(key)
     if (policy_key_parent(key) == POLICY_KEY_LIMITS)
         assert_int_equal(policy_key_info(key)->default_value == POLICY_NONE,
-                         key == POLICY_KEY_LIMITS_FUEL || key == POLICY_KEY_LIMITS_CPU);
+                         key == POLICY_KEY_LIMITS_FUEL || key == POLICY_KEY_LIMITS_CPU ||
+                             key == POLICY_KEY_LIMITS_STACK_LOW);
 }
 
 static void wasi_grants_nothing_by_default(void **state)
@@ -148,7 +149,7 @@ int main(void)
         cmocka_unit_test(a_key_is_found_under_its_parent_and_nowhere_else),
         cmocka_unit_test(only_exact_names_are_found),
         cmocka_unit_test(every_default_is_allowed_and_supported),
-        cmocka_unit_test(every_limit_but_fuel_and_cpu_is_finite_by_default),
+        cmocka_unit_test(every_limit_but_fuel_cpu_and_stack_low_is_finite_by_default),
         cmocka_unit_test(wasi_grants_nothing_by_default),
         cmocka_unit_test(no_bounds_allow_zero_or_what_is_next_to_them),
         cmocka_unit_test(a_word_is_allowed_at_its_own_key_only),

@@ -129,6 +129,22 @@ static void a_writer_without_room_measures(void **state)
     assert_int_equal(writer.length, write_all());
 }
 
+static void evidence_of_a_stack_is_one_there_is_and_nothing_else_has_it(void **state)
+{
+    const struct report_head one = {.counts = {[REPORT_DATA] = 1}};
+    struct report_item item = {.part = REPORT_DATA, .first = 4096, .second = 69632};
+
+    (void)state;
+    for (uint8_t kind = REPORT_REGION_DATA; kind < REPORT_REGION_END; kind++) {
+        for (unsigned flags = 0; flags < 256; flags++) {
+            item.kind = kind;
+            item.flags = (uint8_t)flags;
+            assert_int_equal(opens(write_with(&one, &item, 1)),
+                             kind == REPORT_REGION_STACK ? flags < REPORT_STACK_COUNT : flags == 0);
+        }
+    }
+}
+
 static void a_report_that_is_cut_off_anywhere_is_refused(void **state)
 {
     size_t size = write_all();
@@ -488,6 +504,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_is_read_as_it_was_written),
         cmocka_unit_test(a_writer_without_room_measures),
+        cmocka_unit_test(evidence_of_a_stack_is_one_there_is_and_nothing_else_has_it),
         cmocka_unit_test(a_report_that_is_cut_off_anywhere_is_refused),
         cmocka_unit_test(lengths_beyond_the_report_are_refused),
         cmocka_unit_test(counts_that_differ_from_the_items_are_refused),
