@@ -165,6 +165,8 @@ static bool load(struct session *session, const struct session_message *start, s
     for (uint32_t i = 0; i < session->module_count; i++) {
         if (!load_module(session, i, error))
             return false;
+        if (i == 0)
+            engine_share_stack(session->engine, session->modules[0].module);
     }
     return session_find_dynamic(session, error) && session_find_providers(session, error) &&
            session_report(session, error);

@@ -155,7 +155,7 @@ void session_send_error(struct session *session, const struct error *error)
 }
 
 // Which limit the guest's stack has reached.
-static void tell_overflow(const struct session *session, char text[OVERFLOW_TEXT_SIZE])
+static void tell_overflow(const struct module_stack *stack, char text[OVERFLOW_TEXT_SIZE])
 {
     static const char *const evidence[STACK_EVIDENCE_COUNT] = {
         [STACK_EVIDENCE_NONE] = "",
@@ -164,7 +164,6 @@ static void tell_overflow(const struct session *session, char text[OVERFLOW_TEXT
         [STACK_EVIDENCE_FIRST] = ", where its memory begins",
         [STACK_EVIDENCE_GIVEN] = ", which is limits.stack_low",
     };
-    const struct module_stack *stack = &session->module->stack;
 
     snprintf(text, OVERFLOW_TEXT_SIZE, "its stack pointer went below %llu%s",
              (unsigned long long)stack->low, evidence[stack->evidence]);
@@ -189,7 +188,7 @@ void session_send_trap(struct session *session, const struct trap *trap)
         return;
     }
     if (trap->code == TRAP_GUEST_STACK_OVERFLOW) {
-        tell_overflow(session, overflow);
+        tell_overflow(&session->modules[message.words[6]].module->stack, overflow);
         text = overflow;
     }
     session_send_bytes(session, &message, (const uint8_t *)text, strlen(text));

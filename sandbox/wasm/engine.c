@@ -92,6 +92,12 @@ struct store *engine_store(struct engine *engine)
 
 /* Modules. */
 
+void engine_share_stack(struct engine *engine, const struct module *main)
+{
+    engine->layout.has_stack_low = false;
+    engine->layout.shared = &main->stack;
+}
+
 static struct compile_options compile_options_for(const struct engine *engine, size_t module_size)
 {
     struct compile_options options = {

@@ -49,6 +49,12 @@ struct store *engine_store(struct engine *engine);
 bool engine_load(struct engine *engine, const uint8_t *bytes, size_t size, struct module **module,
                  struct error *error) MUST_CHECK;
 
+/*
+ * Of the modules that are loaded from now on: none is the one that stack_low was given for, which
+ * is `main`, and side modules (dylink.h) are held to its stack's limit, since they share the stack.
+ */
+void engine_share_stack(struct engine *engine, const struct module *main);
+
 /* Decodes only: for tools that look at a module. */
 bool engine_decode(struct engine *engine, const uint8_t *bytes, size_t size, struct module **module,
                    struct error *error) MUST_CHECK;

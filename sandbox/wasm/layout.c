@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "sandbox/wasm/dylink.h"
+
 enum {
     I32_CONST = 0x41, // opcodes of constant expressions
     I64_CONST = 0x42,
@@ -293,6 +295,13 @@ static bool limit_given(const struct module *module, const struct layout_options
     return true;
 }
 
+// Whether it is a side module, whose stack is the main module's.
+static bool imports_pointer(const struct module *module, uint32_t globalidx)
+{
+    return dylink_present(module) && module->memory_count > 0 &&
+           globalidx < module->imported_global_count;
+}
+
 bool layout_limit_stack(struct module *module, const struct layout_options *options,
                         struct error *error)
 {
@@ -305,6 +314,9 @@ bool layout_limit_stack(struct module *module, const struct layout_options *opti
             return false;
         stack->evidence = STACK_EVIDENCE_GIVEN;
         stack->low = options->stack_low;
+    } else if (options->shared != NULL && imports_pointer(module, stack->globalidx)) {
+        stack->evidence = options->shared->evidence;
+        stack->low = options->shared->low;
     } else if (stack->globalidx != NO_GLOBAL && module->memory_count > 0) {
         struct layout_region data = find_data(module);
 

@@ -37,13 +37,15 @@ void layout_find(const struct module *module, struct layout *layout);
 struct layout_options {
     bool has_stack_low;
     uint64_t stack_low;
-    uint64_t memory_bytes_max; // no memory is larger
+    uint64_t memory_bytes_max;         // no memory is larger
+    const struct module_stack *shared; // the main module's, for side modules; or NULL
 };
 
 // Fills in module->stack, before anything is compiled. In this order:
 //   stack_low is given     It counts for the global that is named, exported or imported as
 //                          __stack_pointer; else for global 0, if that is the module's own mutable
 //                          i32 or i64, constant at first and above the limit.
+//   the stack is shared    It counts for the __stack_pointer that a side module (dylink.0) imports.
 //   __stack_low is known   Of the module's own __stack_pointer, as all that follows.
 //   the stack is first     Its pointer begins at or below the first byte of data.
 //   __data_end is known    It is below the pointer.
