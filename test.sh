@@ -204,7 +204,8 @@ counted() {
 }
 
 # spec_tests NAME FOLDER: the scripts, if there, in each way of running: with guard pages, with
-# explicit bounds checks, and counting fuel. Nothing may be skipped for what the engine lacks.
+# explicit bounds checks, and counting fuel; relaxed vectors also as they are fastest. Nothing may be
+# skipped for what the engine lacks.
 spec_tests() {
     paths=
     proposals=
@@ -230,6 +231,10 @@ spec_tests() {
                 $spec_option --feature "$spec_proposal" "$spec/proposals/$spec_proposal"
         done
     done
+    if [ -d "$spec/relaxed-simd" ]; then
+        counted "$1-spec-relaxed" "$2/tests/pinfold-spec" --strict --relaxed \
+            "$spec/relaxed-simd" "$spec/supplement"
+    fi
 }
 
 # variant NAME COMPILER TESTS OPTION...: configures, builds and tests. TESTS is "all", or "unit" for

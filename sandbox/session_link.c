@@ -78,6 +78,7 @@ static bool create_engine(struct session *session, size_t module_size, struct er
         .features = features_of(policy),
         .has_stack_low = policy->limits.stack_low != POLICY_NONE,
         .stack_low = policy->limits.stack_low,
+        .relaxed_fast = policy->features_relaxed_simd == POLICY_FEATURES_RELAXED_SIMD_FAST,
     };
 
     if (!engine_create(&config, &session->engine, error))

@@ -15,6 +15,7 @@
 struct compile_options {
     bool checked_memory;     // emit checked accesses only
     bool metered;            // emit fuel operations
+    bool relaxed_fast;       // relaxed vectors: the fast operations
     uint64_t code_bytes_max; // cells of the whole module
 };
 

@@ -205,10 +205,20 @@ static bool check_lanes(struct compiler *c, const struct opcode_info *info)
     return true;
 }
 
+// Relaxed ones may be something else than what is the same on every machine.
+static const struct numeric_operation *operation_of(const struct compiler *c)
+{
+    const struct numeric_operation *fast = &fast_operation[c->instruction.opcode];
+
+    return c->options->relaxed_fast && fast->family != FAMILY_OTHER
+               ? fast
+               : &numeric_operation[c->instruction.opcode];
+}
+
 bool compile_vector(struct compiler *c)
 {
     const struct opcode_info *info = &opcode_info[c->instruction.opcode];
-    const struct numeric_operation *operation = &numeric_operation[c->instruction.opcode];
+    const struct numeric_operation *operation = operation_of(c);
 
     if (!check_lanes(c, info))
         return false;

@@ -31,6 +31,7 @@ struct engine {
     uint64_t code_bytes_max; // 0: by the module's size
     uint32_t features;       // of FEATURES_PROPOSED
     struct layout_options layout;
+    bool relaxed_fast;
 };
 
 bool engine_create(const struct engine_config *config, struct engine **engine, struct error *error)
@@ -67,6 +68,7 @@ bool engine_create(const struct engine_config *config, struct engine **engine, s
         .stack_low = config->stack_low,
         .memory_bytes_max = options.memory_bytes_max,
     };
+    made->relaxed_fast = config->relaxed_fast;
     made->store.fuel = UINT64_MAX / 2;
     *engine = made;
     return true;
@@ -103,6 +105,7 @@ static struct compile_options compile_options_for(const struct engine *engine, s
     struct compile_options options = {
         .checked_memory = engine->store.checked_memory,
         .metered = engine->store.metered,
+        .relaxed_fast = engine->relaxed_fast,
         .code_bytes_max = engine->code_bytes_max,
     };
 

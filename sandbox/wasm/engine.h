@@ -32,6 +32,7 @@ struct engine_config {
     uint64_t code_bytes_max;   /* cells of one module; default 64 MiB + 16 x its size */
     bool has_stack_low;        /* stack_low is given, and taken instead of what modules tell */
     uint64_t stack_low;        /* no guest's stack pointer goes below: see layout.h */
+    bool relaxed_fast;         /* relaxed vectors: what is fastest, not what is deterministic */
 };
 
 /* NULL for all defaults. Installs the fault handlers (trap.h) as a side effect. */

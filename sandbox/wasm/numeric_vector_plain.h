@@ -318,3 +318,46 @@ static inline f32x4 f32x4_demote_f64x2_zero(f64x2 a)
 {
     return (f32x4){(float)a[0], (float)a[1]};
 }
+
+// --- relaxed: nothing is known to be faster than what is the same everywhere ---
+
+#define PLAIN_FAST_UNARY(name_, type_, function_)                                                  \
+    static inline v128 fast_##name_(type_ a)                                                       \
+    {                                                                                              \
+        return function_(a);                                                                       \
+    }
+#define PLAIN_FAST_BINARY(name_, type_, function_)                                                 \
+    static inline v128 fast_##name_(type_ a, type_ b)                                              \
+    {                                                                                              \
+        return function_(a, b);                                                                    \
+    }
+#define PLAIN_FAST_LANESELECT(width_)                                                              \
+    static inline v128 fast_laneselect_##width_(v128 a, v128 b, v128 mask)                         \
+    {                                                                                              \
+        return v128_bitselect(a, b, mask);                                                         \
+    }
+
+static inline v128 dot_i8x16_s(v128 a, v128 b); // numeric_vector.h
+
+PLAIN_FAST_BINARY(swizzle, v128, i8x16_swizzle)
+PLAIN_FAST_UNARY(trunc_f32x4_s, f32x4, i32x4_trunc_sat_f32x4_s)
+PLAIN_FAST_UNARY(trunc_f64x2_s_zero, f64x2, i32x4_trunc_sat_f64x2_s_zero)
+PLAIN_FAST_BINARY(f32x4_min, f32x4, f32x4_min)
+PLAIN_FAST_BINARY(f32x4_max, f32x4, f32x4_max)
+PLAIN_FAST_BINARY(f64x2_min, f64x2, f64x2_min)
+PLAIN_FAST_BINARY(f64x2_max, f64x2, f64x2_max)
+PLAIN_FAST_LANESELECT(8)
+PLAIN_FAST_LANESELECT(16)
+PLAIN_FAST_LANESELECT(32)
+PLAIN_FAST_LANESELECT(64)
+PLAIN_FAST_BINARY(q15mulr, v128, i16x8_q15mulr_sat_s)
+PLAIN_FAST_BINARY(dot, v128, dot_i8x16_s)
+
+#undef PLAIN_FAST_UNARY
+#undef PLAIN_FAST_BINARY
+#undef PLAIN_FAST_LANESELECT
+
+static inline u32x4 fast_dot_pairs(v128 a)
+{
+    return extadd_pairwise_16_s(a);
+}

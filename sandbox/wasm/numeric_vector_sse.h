@@ -257,3 +257,80 @@ static inline f32x4 f32x4_demote_f64x2_zero(f64x2 a)
 {
     return (f32x4)_mm_cvtpd_ps((__m128d)a);
 }
+
+// --- relaxed: what the instructions give, where the specification allows that as well ---
+
+static inline v128 fast_swizzle(v128 a, v128 lanes)
+{
+    return (v128)_mm_shuffle_epi8((__m128i)a, (__m128i)lanes);
+}
+
+static inline v128 fast_q15mulr(v128 a, v128 b)
+{
+    return (v128)_mm_mulhrs_epi16((__m128i)a, (__m128i)b);
+}
+
+static inline v128 fast_trunc_f32x4_s(f32x4 a)
+{
+    return (v128)_mm_cvttps_epi32((__m128)a);
+}
+
+static inline v128 fast_trunc_f64x2_s_zero(f64x2 a)
+{
+    return (v128)_mm_cvttpd_epi32((__m128d)a);
+}
+
+// The second operand for NaN and for zeroes.
+static inline v128 fast_f32x4_min(f32x4 a, f32x4 b)
+{
+    return (v128)_mm_min_ps((__m128)a, (__m128)b);
+}
+
+static inline v128 fast_f32x4_max(f32x4 a, f32x4 b)
+{
+    return (v128)_mm_max_ps((__m128)a, (__m128)b);
+}
+
+static inline v128 fast_f64x2_min(f64x2 a, f64x2 b)
+{
+    return (v128)_mm_min_pd((__m128d)a, (__m128d)b);
+}
+
+static inline v128 fast_f64x2_max(f64x2 a, f64x2 b)
+{
+    return (v128)_mm_max_pd((__m128d)a, (__m128d)b);
+}
+
+// By the uppermost bit of a lane.
+static inline v128 fast_laneselect_8(v128 a, v128 b, v128 mask)
+{
+    return (v128)_mm_blendv_epi8((__m128i)b, (__m128i)a, (__m128i)mask);
+}
+
+// Of bytes with the sign of their lane.
+static inline v128 fast_laneselect_16(v128 a, v128 b, v128 mask)
+{
+    return fast_laneselect_8(a, b, (v128)((i16x8)mask >> 15));
+}
+
+static inline v128 fast_laneselect_32(v128 a, v128 b, v128 mask)
+{
+    return (v128)_mm_blendv_ps((__m128)b, (__m128)a, (__m128)mask);
+}
+
+static inline v128 fast_laneselect_64(v128 a, v128 b, v128 mask)
+{
+    return (v128)_mm_blendv_pd((__m128d)b, (__m128d)a, (__m128d)mask);
+}
+
+// The instruction's first operand is unsigned: that is the second one here, which has 7 bits where
+// the result is to be the same everywhere.
+static inline v128 fast_dot(v128 a, v128 b)
+{
+    return (v128)_mm_maddubs_epi16((__m128i)b, (__m128i)a);
+}
+
+static inline u32x4 fast_dot_pairs(v128 a)
+{
+    return (u32x4)_mm_madd_epi16((__m128i)a, _mm_set1_epi16(1));
+}

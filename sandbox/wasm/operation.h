@@ -110,6 +110,9 @@ struct numeric_operation {
     uint16_t base;
 };
 extern const struct numeric_operation numeric_operation[OPCODE_COUNT];
+// What relaxed opcodes are where speed counts more than the same results everywhere; FAMILY_OTHER
+// where there is nothing faster.
+extern const struct numeric_operation fast_operation[OPCODE_COUNT];
 
 // A comparison's relatives, each by its form SS.
 struct compare_operation {

@@ -183,7 +183,9 @@ class Table:
 def parse_row(table, words, traps, body):
     """Adds one row; `traps` and `body` are the indented lines below it."""
     kind = words[0]
-    if kind.startswith('v.'):
+    if kind == 'fast':
+        VectorRows(table, slot, accumulator, C_TYPE).parse([words[1], 'fast.' + words[2], *words[3:]])
+    elif kind.startswith('v.'):
         VectorRows(table, slot, accumulator, C_TYPE).parse(words)
     elif kind in ('commutative', 'ordered', 'unary'):
         name, types, expression = words[1], words[2].replace(':', ''), ' '.join(words[3:])
@@ -360,11 +362,14 @@ def tables_text(table, sequences):
         compare = compare_index[stem] if operation.family == 'compare' else 0
         text += (f'    [{operation.constant}] = {{"{operation.name}", {operation.length}, '
                  f'FAMILY_{operation.family.upper()}, {destination}, {flags}, {compare}}},\n')
-    text += '};\n\nconst struct numeric_operation numeric_operation[OPCODE_COUNT] = {\n'
-    for mnemonic, family, base in table.numeric:
-        opcode = mnemonic.replace('.', '_').upper()
-        text += (f'    [OPCODE_{opcode}] = {{FAMILY_{family.upper()}, '
-                 f'OPERATION_{base.replace(".", "_").upper()}}},\n')
+    for prefix, name in (('', 'numeric_operation'), ('fast.', 'fast_operation')):
+        text += f'}};\n\nconst struct numeric_operation {name}[OPCODE_COUNT] = {{\n'
+        for mnemonic, family, base in table.numeric:
+            if mnemonic.startswith('fast.') != bool(prefix):
+                continue
+            opcode = mnemonic[len(prefix):].replace('.', '_').upper()
+            text += (f'    [OPCODE_{opcode}] = {{FAMILY_{family.upper()}, '
+                     f'OPERATION_{base.replace(".", "_").upper()}}},\n')
     text += '};\n\nconst struct compare_operation compare_operation[] = {\n'
     for name, mirror, inverse in table.compares:
         def constant(n):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs converted specification scripts through the engine:
-//     pinfold-spec [--checked] [--metered] [--feature NAME]… [--strict] [--later FILE] [--verbose]
-//                  [--print-later] PATH…
+//     pinfold-spec [--checked] [--metered] [--relaxed] [--feature NAME]… [--strict] [--later FILE]
+//                  [--verbose] [--print-later] PATH…
 // Prints a line for each script that falls short, one with the causes of what was skipped, and last
 // "N passed, N failed, N skipped", which add up to all commands. Exit status 1 when something
 // failed, 2 for a wrong command line.
@@ -17,6 +17,7 @@ static const char usage[] =
     "below.\n"
     "  --checked      explicit bounds checks instead of guard pages\n"
     "  --metered      count fuel\n"
+    "  --relaxed      relaxed vectors: what is fastest, not what is deterministic\n"
     "  --feature NAME switch a proposal on, by its folder's name, such as wide-arithmetic\n"
     "  --strict       skip nothing for what the engine lacks: there is no list\n"
     "  --later FILE   the list of what may be skipped, instead of tests/spec/later.txt\n"
@@ -54,6 +55,7 @@ static int parse_options(int argc, char **argv, struct options *options)
     static const struct option names[] = {
         {"checked", no_argument, NULL, 'c'},
         {"metered", no_argument, NULL, 'm'},
+        {"relaxed", no_argument, NULL, 'r'},
         {"strict", no_argument, NULL, 's'},
         {"later", required_argument, NULL, 'l'},
         {"print-later", no_argument, NULL, 'p'},
@@ -72,6 +74,9 @@ static int parse_options(int argc, char **argv, struct options *options)
             break;
         case 'm':
             options->config.metered = true;
+            break;
+        case 'r':
+            options->config.relaxed_fast = true;
             break;
         case 'f':
             if (!switch_on(&options->config, optarg))

@@ -51,7 +51,8 @@ static const char whole[] =
     "features:\n"
     "  custom_page_sizes: on\n"
     "  wide_arithmetic: on\n"
-    "  threads: on\n";
+    "  threads: on\n"
+    "  relaxed_simd: fast\n";
 
 static bool parses(const char *text, size_t size, struct policy_error *error)
 {
@@ -134,6 +135,7 @@ static void every_key_arrives_in_the_policy(void **state)
     assert_int_equal(policy.features_custom_page_sizes, POLICY_FEATURES_CUSTOM_PAGE_SIZES_ON);
     assert_int_equal(policy.features_wide_arithmetic, POLICY_FEATURES_WIDE_ARITHMETIC_ON);
     assert_int_equal(policy.features_threads, POLICY_FEATURES_THREADS_ON);
+    assert_int_equal(policy.features_relaxed_simd, POLICY_FEATURES_RELAXED_SIMD_FAST);
 }
 
 static void collections_arrive_in_order(void **state)

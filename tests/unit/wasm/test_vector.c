@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "tests/unit/wasm/operation_forms.h"
+#include "tests/unit/wasm/relaxed_reference.h"
 #include "tests/unit/wasm/run_fixture.h"
 #include "tests/unit/wasm/vector_reference.h"
 
@@ -100,6 +101,8 @@ static uint32_t vector_count;
 static enum opcode tested;
 static const struct opcode_info *info;
 static bool covered[OPERATION_COUNT];
+static bool fast;        // what relaxed instructions are to be
+static uint32_t choices; // that explain all results so far, where they are
 
 /* Operands. */
 
@@ -310,7 +313,12 @@ static void check_call(const struct function *function, const struct variant *va
         memcpy(&actual, slots, sizeof actual);
     else
         actual.scalar = result == 'f' ? slots[0].u32 : slots[0].u64;
-    if (!vector_reference_allows(tested, &operands, &actual, &expected))
+    bool allowed = vector_reference_allows(tested, &operands, &actual, &expected);
+    if (fast) {
+        choices = relaxed_reference_choices(tested, &operands, &actual, choices);
+        allowed = choices != 0;
+    }
+    if (!allowed)
         fail_call(variant, &operands, &actual, &expected);
 }
 
@@ -337,11 +345,11 @@ static void check_variant(struct instance *instance, uint32_t funcidx)
         check_call(function, variant, case_of(i));
 }
 
-static void check_opcode(void **state)
+static void check_all_forms(enum opcode opcode)
 {
     struct instance *instance;
 
-    tested = *(const enum opcode *)*state;
+    tested = opcode;
     info = &opcode_info[tested];
     variant_count = 0;
     make_vectors();
@@ -350,6 +358,21 @@ static void check_opcode(void **state)
     note_operations(instance->module, covered);
     for (uint32_t i = 0; i < variant_count; i++)
         check_variant(instance, i);
+}
+
+static void check_opcode(void **state)
+{
+    fast = false;
+    check_all_forms(*(const enum opcode *)*state);
+}
+
+// The choice is one that the specification leaves, and the same every time.
+static void check_fast_opcode(void **state)
+{
+    fast = true;
+    choices = RELAXED_CHOICES_ALL;
+    engine_replace((struct engine_config){.relaxed_fast = true});
+    check_all_forms(*(const enum opcode *)*state);
 }
 
 static bool is_access(const struct opcode_info *row)
@@ -389,18 +412,30 @@ static void no_form_of_an_operation_was_left_out(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[OPCODE_COUNT + 2];
-    static enum opcode opcodes[OPCODE_COUNT];
-    static char names[OPCODE_COUNT][64];
+    static struct CMUnitTest tests[2 * OPCODE_COUNT + 2];
+    static enum opcode opcodes[2 * OPCODE_COUNT];
+    static char names[2 * OPCODE_COUNT][80];
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < OPCODE_COUNT; i++) {
         if (!vector_reference_has((enum opcode)i))
             continue;
-        opcodes[i] = (enum opcode)i;
-        snprintf(names[i], sizeof names[i], "%s_is_right_in_every_form", opcode_info[i].mnemonic);
-        tests[count++] =
-            (struct CMUnitTest){names[i], check_opcode, run_set_up, run_tear_down, &opcodes[i]};
+        opcodes[count] = (enum opcode)i;
+        snprintf(names[count], sizeof names[count], "%s_is_right_in_every_form",
+                 opcode_info[i].mnemonic);
+        tests[count] = (struct CMUnitTest){names[count], check_opcode, run_set_up, run_tear_down,
+                                           &opcodes[count]};
+        count++;
+    }
+    for (uint32_t i = 0; i < OPCODE_COUNT; i++) {
+        if (opcode_info[i].feature != FEATURE_RELAXED_VECTOR)
+            continue;
+        opcodes[count] = (enum opcode)i;
+        snprintf(names[count], sizeof names[count], "%s_makes_one_allowed_choice_when_fast",
+                 opcode_info[i].mnemonic);
+        tests[count] = (struct CMUnitTest){names[count], check_fast_opcode, run_set_up,
+                                           run_tear_down, &opcodes[count]};
+        count++;
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(reference_knows_every_vector_opcode);
     tests[count] = (struct CMUnitTest)cmocka_unit_test(no_form_of_an_operation_was_left_out);
