@@ -17,18 +17,33 @@ bool dynamic_present(const struct module *module)
 
 /* What modules say, and their order. */
 
+// A static main module that was linked against side modules says so, and has GOT entries for their
+// data, but its own has fixed addresses.
+static bool is_based(const struct module *module)
+{
+    for (uint32_t i = 0; i < module->import_count; i++)
+        if (module->imports[i].kind == EXTERNAL_GLOBAL &&
+            names_are(module->imports[i].module, "env") &&
+            names_are(module->imports[i].name, "__memory_base"))
+            return true;
+    return false;
+}
+
 static bool read_parts(struct dynamic *dynamic, struct error *error)
 {
     for (uint32_t i = 0; i < dynamic->count; i++) {
         const struct module *module = dynamic->modules[i].module;
         struct dynamic_part *part = &dynamic->parts[i];
 
-        part->is_relocatable = dylink_present(module);
+        part->has_section = dylink_present(module);
+        part->is_relocatable = part->has_section && (i != 0 || is_based(module));
         part->work = (struct instantiation){
             .store = dynamic->store, .module = module, .error = &dynamic->step_error};
-        if (part->is_relocatable) {
+        if (part->has_section) {
             if (!dylink_read(module, &dynamic->arena, &part->dylink, error))
                 return false;
+            if (!part->is_relocatable) // it has what the sizes are of
+                part->dylink.memory_size = part->dylink.table_size = 0;
         } else if (i != 0) {
             return error_set(error, ERROR_DYNAMIC_LINKING, 0,
                              "%s is no side module: it has no section dylink.0 (compile with "
@@ -383,8 +398,7 @@ static bool relocate(struct dynamic *dynamic)
     bool found;
 
     for (uint32_t i = 0; i < dynamic->count; i++)
-        if (dynamic->parts[i].is_relocatable &&
-            !call(dynamic, i, "__wasm_apply_data_relocs", &found))
+        if (dynamic->parts[i].has_section && !call(dynamic, i, "__wasm_apply_data_relocs", &found))
             return false;
     return true;
 }

@@ -4,10 +4,11 @@
  * that share one memory, one table, one stack and one space of symbols, and import from each other
  * in circles. Beside engine.h; not the plain linking of modules by names, which is the registry's.
  *
- * The main module is one of two kinds. A static executable has no section "dylink.0": it exports
- * its memory, its growable table `__indirect_function_table`, its `__stack_pointer`, and an
- * allocator (`aligned_alloc`, `malloc` or `cabi_realloc`), which is asked for the data of the
- * others. A position-independent one imports all of this, and the linker makes it. Then memory is
+ * The main module is one of two kinds. A static executable does not import `env.__memory_base` (a
+ * section "dylink.0" it has only if it was linked against side modules): it exports its memory, its
+ * growable table `__indirect_function_table`, its `__stack_pointer`, and an allocator
+ * (`aligned_alloc`, `malloc` or `cabi_realloc`), which is asked for the data of the others. A
+ * position-independent one imports all of this, and the linker makes it. Then memory is
  *
  *     0 .. stack_bytes    the stack, downwards, so that overflowing it traps
  *     ...                 the data of each module, in the order of modules, each aligned
@@ -22,7 +23,7 @@
  *     GOT.mem.NAME        a mutable global: the absolute address; 0 if weak and not there
  *     GOT.func.NAME       a mutable global: the function's one index in the table; 0 likewise
  *     env.memory, env.__indirect_function_table, env.__stack_pointer, env.__memory_base,
- *     env.__table_base    of modules with "dylink.0"
+ *     env.__table_base    of all but a static main module
  */
 #pragma once
 

@@ -217,11 +217,12 @@ static bool check_module(const struct dynamic *dynamic, uint32_t owner, struct e
     const struct module *module = dynamic->modules[owner].module;
     uint32_t index;
 
-    if (!dynamic->parts[owner].is_relocatable)
+    if (!dynamic->parts[owner].has_section)
         return true;
     if (dynamic_exported(module, "__wasm_apply_tls_relocs", EXTERNAL_FUNCTION, &index))
         return refuse_threads(dynamic, owner, 0, error);
-    return check_sharing(dynamic, owner, error) && check_entries(dynamic, owner, error);
+    return (!dynamic->parts[owner].is_relocatable || check_sharing(dynamic, owner, error)) &&
+           check_entries(dynamic, owner, error);
 }
 
 bool dynamic_check(const struct dynamic *dynamic, struct error *error)

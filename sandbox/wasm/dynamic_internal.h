@@ -15,7 +15,8 @@
 struct dynamic_part {
     struct instantiation work;
     struct dylink dylink;
-    bool is_relocatable; /* has the section "dylink.0" */
+    bool has_section;    /* "dylink.0" */
+    bool is_relocatable; /* and is not a static main module */
     bool is_ready;
     uint32_t memory_base;
     uint32_t table_base;

@@ -18,5 +18,6 @@ int twice(int x);
 Shape *make_square(int side);
 int apply(int (*function)(int), int x);
 int (*doubler())(int);
+extern int side_total;
 int entries();
 const std::string &history();

@@ -31,5 +31,6 @@ int main()
     std::printf("%d %d %d %d\n", apply(thrice, 2), apply(twice, 2), doubler() == twice,
                 doubler()(4));
     std::printf("%d %s\n", entries(), history().c_str());
-    std::printf("%s\n", history().c_str());
+    side_total = 60;
+    std::printf("%d %s\n", entries(), history().c_str());
 }

@@ -14,6 +14,7 @@ struct Log {
 };
 
 static Log journal;
+int side_total = 2;
 
 struct Square : Shape {
     int side;
@@ -49,7 +50,7 @@ int (*doubler())(int)
 
 int entries()
 {
-    return journal.count;
+    return journal.count + side_total;
 }
 
 const std::string &history()

@@ -90,6 +90,38 @@ static void tags_are_one_for_all_modules(void **state)
     }
 }
 
+// As wasm-ld makes it of static code and side modules: what needs whom, and GOT entries, but data
+// of its own at fixed addresses.
+static void static_main_may_say_what_it_needs(void **state)
+{
+    (void)state;
+    build_dylink(0, 4, 0, "side", "absent");
+    uint32_t absent = build_import_function("env", "absent", ":");
+    build_import_global("GOT.mem", "there", I32, true);
+    build_static_main();
+    build_symbol("here", 40);
+    build_exported("call", ":", CODE(CALL, (uint8_t)absent));
+    build_exported("there", ":i", CODE(I32_CONST, 16, I32_LOAD, 2, 0));
+    build_exported("__wasm_apply_data_relocs", ":",
+                   CODE(I32_CONST, 16, GLOBAL_GET, 0, I32_STORE, 2, 0));
+    add_module("");
+    build_dylink(16, 0, 0, NULL, NULL);
+    build_shared_imports();
+    build_import_global("GOT.mem", "here", I32, true);
+    build_symbol("there", 4);
+    build_exported("base", ":i", CODE(GLOBAL_GET, 1));
+    build_exported("here", ":i", CODE(GLOBAL_GET, 3));
+    add_module("side");
+    link_all();
+    assert_int_equal(call_export(1, "here"), 40);
+    assert_int_equal(call_export(0, "there"), call_export(1, "base") + 4);
+    begin_again();
+    build_dylink(0, 4, 0, "other", NULL);
+    build_static_main();
+    add_module("");
+    refuse(ERROR_DYNAMIC_LINKING, "the main module needs other");
+}
+
 static void library_that_is_needed_must_be_there(void **state)
 {
     (void)state;
@@ -171,6 +203,7 @@ int main(void)
         TEST(element_of_main_may_be_a_function_of_a_side),
         TEST(function_of_a_side_that_is_called_too_early_traps),
         TEST(tags_are_one_for_all_modules),
+        TEST(static_main_may_say_what_it_needs),
         TEST(library_that_is_needed_must_be_there),
         TEST(constructors_run_dependencies_first_then_in_order),
         TEST(side_modules_have_names_of_their_own),

@@ -58,6 +58,7 @@ static void module_with_a_memory_or_table_of_its_own_is_told_how_to_link(void **
     (void)state;
     for (int i = 0; i < 2; i++) {
         build_dylink(4, 0, 0, NULL, NULL);
+        build_import_global("env", "__memory_base", I32, false);
         if (i == 0)
             build_memory(1, NO_MAXIMUM);
         else

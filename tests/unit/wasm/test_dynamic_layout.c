@@ -159,6 +159,7 @@ static void memory_has_what_its_importers_agree_on(void **state)
     (void)state;
     build_dylink(0, 0, 0, NULL, NULL);
     build_import_memory_of("env", "memory", &large);
+    build_import_global("env", "__memory_base", I32, false);
     add_module("");
     link_all();
     assert_int_equal(modules[0].instance->memories[0]->size_bytes, 30 * MEMORY_PAGE_BYTES);
@@ -166,6 +167,7 @@ static void memory_has_what_its_importers_agree_on(void **state)
     begin_again();
     build_dylink(1024 * 1024, 0, 0, NULL, NULL);
     build_import_memory_of("env", "memory", &small);
+    build_import_global("env", "__memory_base", I32, false);
     add_module("");
     assert_true(create());
     assert_int_equal(dynamic_instantiate(dynamic, &trap, &error), OUTCOME_ERROR);
@@ -177,6 +179,7 @@ static void sizes_beyond_all_addresses_are_refused(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) {
         build_dylink(UINT32_MAX, 16, UINT32_MAX, NULL, NULL);
+        build_import_global("env", "__memory_base", I32, false);
         add_module(i == 0 ? "" : i == 1 ? "one" : "two");
     }
     refuse(ERROR_LIMIT_LINEAR_MEMORY, "no room is left for the main module");
