@@ -9,7 +9,7 @@ I32, I64, V128, FUNCREF, EXTERNREF, EXNREF, EMPTY = 0x7F, 0x7E, 0x7B, 0x70, 0x6F
 BLOCK, LOOP, IF, ELSE, END, BR, BR_IF, BR_TABLE = 0x02, 0x03, 0x04, 0x05, 0x0B, 0x0C, 0x0D, 0x0E
 TRY, CATCH, TRY_TABLE, CALL, DROP = 0x06, 0x07, 0x1F, 0x10, 0x1A
 LOCAL_GET, LOCAL_SET, LOCAL_TEE, GLOBAL_GET = 0x20, 0x21, 0x22, 0x23
-I32_CONST, I32_EQZ, I32_ADD, REF_NULL, REF_FUNC = 0x41, 0x45, 0x6A, 0xD0, 0xD2
+I32_CONST, I32_CLZ, I32_ADD, REF_NULL, REF_FUNC = 0x41, 0x67, 0x6A, 0xD0, 0xD2
 SUB, GROUP, STRUCT, FUNCTION = 0x50, 0x4E, 0x5F, 0x60
 
 KINDS = {}
@@ -367,7 +367,7 @@ def names_of_functions(size):
 
 @kind
 def unary_operations(size):
-    return code_module(bytes([I32_CONST, 1]) + times(size, bytes([I32_EQZ])) + bytes([DROP]))
+    return code_module(bytes([I32_CONST, 1]) + times(size, bytes([I32_CLZ])) + bytes([DROP]))
 
 
 @kind
