@@ -327,8 +327,8 @@ static void overflower(struct channel *channel)
     load_swapper(channel);
     worker_take_call(channel);
     need(channel_arena_write(channel, 0, "below 4000", 10));
-    worker_send(channel, MESSAGE_TRAP, 6,
-                (const uint64_t[]){10, WORKER_TRAP_GUEST_STACK_OVERFLOW, 0, 0, 0, 0});
+    worker_send(channel, MESSAGE_TRAP, 7,
+                (const uint64_t[]){10, WORKER_TRAP_GUEST_STACK_OVERFLOW, 0, 0, 0, 0, 0});
     pause();
 }
 
