@@ -380,6 +380,24 @@ pnf_status pnf_load_bytes(pnf_host *host, const char *name, const void *module, 
     return pnf_load_from(host, &source, plugin);
 }
 
+// Nothing runs: unless a policy says otherwise, proposals are on, for the module to be looked at.
+static pnf_plugin *make_inspected(pnf_host *host, const pnf_source *source,
+                                  struct error_text *error)
+{
+    static const pnf_setting proposals[] = {
+        {"features.custom_page_sizes", "on"},
+        {"features.wide_arithmetic", "on"},
+        {"features.threads", "on"},
+    };
+    pnf_source with_proposals = *source;
+
+    if (!source->policy_path && !source->policy_text && source->setting_count == 0) {
+        with_proposals.settings = proposals;
+        with_proposals.setting_count = sizeof proposals / sizeof proposals[0];
+    }
+    return make_plugin(host, &with_proposals, session_inspect, error);
+}
+
 pnf_status pnf_inspect(pnf_host *host, const pnf_source *source, pnf_module **module)
 {
     int before = errno;
@@ -394,7 +412,7 @@ pnf_status pnf_inspect(pnf_host *host, const pnf_source *source, pnf_module **mo
                        !host     ? "the host"
                        : !module ? "the place for it"
                                  : "the source");
-    } else if ((made = make_plugin(host, source, session_inspect, &error)) != NULL) {
+    } else if ((made = make_inspected(host, source, &error)) != NULL) {
         *module = inspection_make(made->session.report, made->session.report_size, &error);
         api_plugin_destroy(made);
     }

@@ -14,7 +14,7 @@ _Static_assert((int)PNF_PART_IMPORT == (int)REPORT_IMPORT &&
                    (int)PNF_PART_SECTION == (int)REPORT_SECTION,
                "the API shows the report's parts");
 
-enum { FEATURES_MAX = 6 };
+enum { FEATURES_MAX = 13 };
 
 struct pnf_module {
     uint8_t *report; // which the names point into
@@ -78,9 +78,19 @@ static void show_features(uint32_t flags, const char **features)
         uint32_t flag;
         const char *name;
     } names[FEATURES_MAX] = {
-        {REPORT_HAS_MULTI_VALUE, "multi-value"},   {REPORT_HAS_DATA_COUNT, "bulk-memory"},
-        {REPORT_HAS_TAGS, "exception-handling"},   {REPORT_HAS_MEMORY64, "memory64"},
+        {REPORT_HAS_MULTI_VALUE, "multi-value"},
+        {REPORT_HAS_DATA_COUNT, "bulk-memory"},
+        {REPORT_HAS_VECTORS, "simd"},
+        {REPORT_HAS_RELAXED_VECTORS, "relaxed-simd"},
+        {REPORT_HAS_TAIL_CALLS, "tail-call"},
+        {REPORT_HAS_EXCEPTIONS, "exception-handling"},
+        {REPORT_HAS_LEGACY_EXCEPTIONS, "legacy-exceptions"},
+        {REPORT_HAS_TYPED_REFERENCES, "function-references"},
+        {REPORT_HAS_MEMORY64, "memory64"},
         {REPORT_HAS_MULTI_MEMORY, "multi-memory"},
+        {REPORT_HAS_CUSTOM_PAGE_SIZES, "custom-page-sizes"},
+        {REPORT_HAS_WIDE_ARITHMETIC, "wide-arithmetic"},
+        {REPORT_HAS_THREADS, "threads"},
     };
 
     for (size_t i = 0; i < FEATURES_MAX; i++)

@@ -132,8 +132,16 @@ enum report_flag {
     REPORT_HAS_MULTI_VALUE = 4, // a function among imports and exports has several results
     REPORT_HAS_MULTI_MEMORY = 8,
     REPORT_HAS_DATA_COUNT = 16, // bulk memory instructions are likely
-    REPORT_HAS_TAGS = 32,       // exception handling
-    REPORT_FLAGS_ALL = 63
+    REPORT_HAS_EXCEPTIONS = 32,
+    REPORT_HAS_LEGACY_EXCEPTIONS = 64,
+    REPORT_HAS_VECTORS = 128,
+    REPORT_HAS_RELAXED_VECTORS = 256,
+    REPORT_HAS_TAIL_CALLS = 512,
+    REPORT_HAS_TYPED_REFERENCES = 1024,
+    REPORT_HAS_CUSTOM_PAGE_SIZES = 2048,
+    REPORT_HAS_WIDE_ARITHMETIC = 4096,
+    REPORT_HAS_THREADS = 8192, // atomic accesses or a shared memory
+    REPORT_FLAGS_ALL = 16383
 };
 
 // Of an item.

@@ -170,20 +170,52 @@ static void put_sections(struct pass *pass)
     }
 }
 
+// What its types and instructions use.
+static uint32_t flags_of_features(uint32_t features)
+{
+    static const uint32_t flags[FEATURE_COUNT] = {
+        [FEATURE_EXCEPTION] = REPORT_HAS_EXCEPTIONS,
+        [FEATURE_LEGACY_EXCEPTION] = REPORT_HAS_LEGACY_EXCEPTIONS,
+        [FEATURE_VECTOR] = REPORT_HAS_VECTORS,
+        [FEATURE_RELAXED_VECTOR] = REPORT_HAS_RELAXED_VECTORS,
+        [FEATURE_TAIL_CALL] = REPORT_HAS_TAIL_CALLS,
+        [FEATURE_TYPED_REFERENCE] = REPORT_HAS_TYPED_REFERENCES,
+        [FEATURE_WIDE_ARITHMETIC] = REPORT_HAS_WIDE_ARITHMETIC,
+        [FEATURE_THREADS] = REPORT_HAS_THREADS,
+    };
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < FEATURE_COUNT; i++) {
+        if (features & FEATURE_BIT(i))
+            found |= flags[i];
+    }
+    return found;
+}
+
+static uint32_t flags_of_memory(const struct memorytype *type)
+{
+    return (type->limits.address64 ? REPORT_HAS_MEMORY64 : 0u) |
+           (type->has_page_size ? REPORT_HAS_CUSTOM_PAGE_SIZES : 0u) |
+           (type->is_shared ? REPORT_HAS_THREADS : 0u);
+}
+
 static void put_flags(struct pass *pass)
 {
     const struct module *module = pass->module;
 
+    pass->head.flags |= flags_of_features(module->features_used);
     if (module->has_start)
         pass->head.flags |= REPORT_HAS_START;
     if (module->memory_count > 1)
         pass->head.flags |= REPORT_HAS_MULTI_MEMORY;
+    if (module->tag_count > 0)
+        pass->head.flags |= REPORT_HAS_EXCEPTIONS;
     if (module->has_data_count)
         pass->head.flags |= REPORT_HAS_DATA_COUNT;
-    if (module->tag_count > 0)
-        pass->head.flags |= REPORT_HAS_TAGS;
-    for (uint32_t i = 0; i < module->memory_count; i++) {
-        if (module->memories[i].limits.address64)
+    for (uint32_t i = 0; i < module->memory_count; i++)
+        pass->head.flags |= flags_of_memory(&module->memories[i]);
+    for (uint32_t i = 0; i < module->table_count; i++) {
+        if (module->tables[i].type.limits.address64)
             pass->head.flags |= REPORT_HAS_MEMORY64;
     }
 }

@@ -192,7 +192,8 @@ typedef struct pnf_item {
     const char *evidence;
 } pnf_item;
 
-// Has a confined worker decode and validate a module, none of which ever runs. Free it.
+// Has a confined worker decode and validate a module, none of which ever runs. Without a policy in
+// or settings in the source no feature that Pinfold has is off. Free it.
 PNF_API pnf_status pnf_inspect(pnf_host *host, const pnf_source *source, pnf_module **module);
 
 // The same of a loaded plugin, which owns it. NULL only if memory is short.
@@ -202,7 +203,7 @@ PNF_API void pnf_module_free(pnf_module *module);
 PNF_API size_t pnf_module_count(const pnf_module *module);
 // NULL from the count on.
 PNF_API const pnf_item *pnf_module_item(const pnf_module *module, size_t index);
-// What of WebAssembly the module needs beyond 1.0, as far as its sections tell; NULL after the
+// What of WebAssembly the module uses beyond 1.0, by the names of its proposals; NULL after the
 // last.
 PNF_API const char *pnf_module_feature(const pnf_module *module, size_t index);
 

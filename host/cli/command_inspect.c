@@ -37,6 +37,16 @@ static const struct {
     {"clock_", "clock: coarse"},     {"random_", "random: real"},
 };
 
+// Proposals, by their names among the features and by their keys in a policy.
+static const struct {
+    const char *name;
+    const char *line;
+} proposals[] = {
+    {"custom-page-sizes", "custom_page_sizes: on"},
+    {"wide-arithmetic", "wide_arithmetic: on"},
+    {"threads", "threads: on"},
+};
+
 static bool begins(pnf_bytes bytes, const char *prefix)
 {
     return bytes.length >= strlen(prefix) && memcmp(bytes.data, prefix, strlen(prefix)) == 0;
@@ -49,6 +59,16 @@ static bool uses_wasi(const pnf_module *module, const char *prefix)
     for (size_t i = 0; (item = pnf_module_item(module, i)) != NULL; i++)
         if (item->part == PNF_PART_IMPORT && is_text(item->module, wasi) &&
             begins(item->name, prefix))
+            return true;
+    return false;
+}
+
+static bool uses_feature(const pnf_module *module, const char *name)
+{
+    const char *feature;
+
+    for (size_t i = 0; (feature = pnf_module_feature(module, i)) != NULL; i++)
+        if (strcmp(feature, name) == 0)
             return true;
     return false;
 }
@@ -227,9 +247,26 @@ static void print_grants(const pnf_module *module)
         }
 }
 
+// What a policy has to say for the module to be run at all.
+static void print_needs(const pnf_module *module, size_t memories)
+{
+    bool begun = false;
+
+    if (memories > 1)
+        printf("policy lines that its memories need:\n  limits:\n    memories: %zu\n", memories);
+    for (size_t i = 0; i < sizeof proposals / sizeof proposals[0]; i++)
+        if (uses_feature(module, proposals[i].name)) {
+            printf("%s    %s\n",
+                   begun ? "" : "policy lines that switch its proposals on:\n  features:\n",
+                   proposals[i].line);
+            begun = true;
+        }
+}
+
 static void print_module(const char *path, const pnf_module *module)
 {
     const char *feature;
+    size_t memories;
 
     printf("%s: valid\n", path);
     if (pnf_module_feature(module, 0)) {
@@ -240,11 +277,13 @@ static void print_module(const char *path, const pnf_module *module)
     }
     print_part(module, PNF_PART_IMPORT, "imports");
     print_part(module, PNF_PART_EXPORT, "exports");
-    if (print_part(module, PNF_PART_MEMORY, "memory layout") > 0) {
+    memories = print_part(module, PNF_PART_MEMORY, "memory layout");
+    if (memories > 0) {
         print_part(module, PNF_PART_DATA, NULL);
         print_layout(module);
     }
     print_part(module, PNF_PART_SECTION, "sections");
+    print_needs(module, memories);
     print_grants(module);
 }
 
@@ -289,6 +328,7 @@ static json_t *json_of_grants(const pnf_module *module)
 {
     json_t *functions = json_array();
     json_t *lines = json_array();
+    json_t *features = json_array();
     char name[GRANT_SIZE];
     size_t index = 0;
 
@@ -297,7 +337,11 @@ static json_t *json_of_grants(const pnf_module *module)
     for (size_t i = 0; i < sizeof wasi_lines / sizeof wasi_lines[0]; i++)
         if (uses_wasi(module, wasi_lines[i].prefix))
             json_array_append_new(lines, json_string(wasi_lines[i].line));
-    return json_pack("{s:o, s:o}", "host_functions", functions, "wasi", lines);
+    for (size_t i = 0; i < sizeof proposals / sizeof proposals[0]; i++)
+        if (uses_feature(module, proposals[i].name))
+            json_array_append_new(features, json_string(proposals[i].line));
+    return json_pack("{s:o, s:o, s:o}", "host_functions", functions, "wasi", lines, "features",
+                     features);
 }
 
 static void print_json(const char *path, const pnf_module *module)

@@ -510,13 +510,14 @@ static bool compile_module(struct compiler *c)
 bool module_compile(struct module *module, const struct type_store *store,
                     const struct compile_options *options, struct error *error)
 {
-    struct compiler c = {.module = module,
-                         .store = store,
-                         .options = options,
-                         .memory0_guarded = module->memory_count > 0 && !options->checked_memory &&
-                                            memorytype_is_guardable(&module->memories[0]),
-                         .names = {module->types, module->type_count, module->features},
-                         .reader = {.error = error}};
+    struct compiler c = {
+        .module = module,
+        .store = store,
+        .options = options,
+        .memory0_guarded = module->memory_count > 0 && !options->checked_memory &&
+                           memorytype_is_guardable(&module->memories[0]),
+        .names = {module->types, module->type_count, module->features, &module->features_used},
+        .reader = {.error = error}};
 
     bool done =
         module_validate(module, store, error) && compiler_init(&c, error) && compile_module(&c);

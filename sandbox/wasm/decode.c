@@ -18,9 +18,10 @@ enum { SECTION_CUSTOM = 0, SECTION_ID_COUNT = 14 };
 
 struct type_names decode_names(const struct decoder *decoder)
 {
-    const struct module *module = decoder->module;
+    struct module *module = decoder->module;
 
-    return (struct type_names){module->types, module->type_count, module->features};
+    return (struct type_names){module->types, module->type_count, module->features,
+                               &module->features_used};
 }
 
 bool decode_count(struct reader *reader, uint32_t present, uint32_t limit, const char *what,

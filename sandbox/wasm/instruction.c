@@ -84,9 +84,17 @@ static uint32_t read_signed_typeidx(struct reader *reader)
     return (uint32_t)number;
 }
 
-// The type of a code, unless its feature is missing.
-static valtype code_type(struct reader *reader, uint64_t offset, const struct type_code *code)
+static void use_feature(const struct type_names *names, enum feature feature)
 {
+    if (names->used != NULL)
+        *names->used |= FEATURE_BIT(feature);
+}
+
+// The type of a code, unless its feature is missing.
+static valtype code_type(struct reader *reader, const struct type_names *names, uint64_t offset,
+                         const struct type_code *code)
+{
+    use_feature(names, (enum feature)code->feature);
     if (FEATURES_PRESENT & FEATURE_BIT(code->feature))
         return code->type;
     feature_refuse(reader, offset, (enum feature)code->feature, code->text);
@@ -112,7 +120,7 @@ static valtype read_heaptype(struct reader *reader, const struct type_names *nam
         reader_fail_at(reader, offset, ERROR_MALFORMED_HEAP_TYPE);
         return VALTYPE_BOTTOM;
     }
-    return code_type(reader, offset, code);
+    return code_type(reader, names, offset, code);
 }
 
 // A value type; `malformed` is the error for a code that stands for none, or not for a reference.
@@ -129,6 +137,7 @@ static valtype read_type(struct reader *reader, const struct type_names *names, 
     if (byte == CODE_REF || byte == CODE_REF_NULL) {
         valtype nullable = read_heaptype(reader, names);
 
+        use_feature(names, FEATURE_TYPED_REFERENCE);
         return byte == CODE_REF && !reader->failed ? VALTYPE_REF(valtype_heaptype(nullable))
                                                    : nullable;
     }
@@ -137,7 +146,7 @@ static valtype read_type(struct reader *reader, const struct type_names *names, 
         reader_fail_at(reader, offset, malformed);
         return VALTYPE_BOTTOM;
     }
-    return code_type(reader, offset, code);
+    return code_type(reader, names, offset, code);
 }
 
 valtype valtype_read(struct reader *reader, const struct type_names *names)
@@ -376,6 +385,7 @@ read_any(struct reader *reader, const struct type_names *names, struct instructi
     if (!((FEATURES_PRESENT | names->features) & FEATURE_BIT(info->feature)))
         return feature_refuse(reader, instruction->offset, (enum feature)info->feature,
                               info->mnemonic);
+    use_feature(names, (enum feature)info->feature);
     read_immediate(reader, names, instruction);
     return !reader->failed;
 }

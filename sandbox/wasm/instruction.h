@@ -60,6 +60,7 @@ struct type_names {
     const uint32_t *types; // typeidx -> canonical number
     uint32_t count;
     uint32_t features; // of FEATURES_PROPOSED
+    uint32_t *used;    // gets the features of what is read but the core's; NULL: not wanted
 };
 
 // Reads one instruction. False after an error (malformed: recorded in the reader; an opcode whose

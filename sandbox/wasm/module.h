@@ -259,7 +259,8 @@ struct module {
     struct arena arena; /* everything below but cells and tables of code */
     const uint8_t *bytes;
     size_t size;
-    uint32_t features; /* of FEATURES_PROPOSED, those that are on */
+    uint32_t features;      /* of FEATURES_PROPOSED, those that are on */
+    uint32_t features_used; /* of all that are known, those of types and instructions */
 
     uint32_t *types; /* typeidx -> canonical number */
     uint32_t type_count;

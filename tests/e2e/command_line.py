@@ -439,7 +439,8 @@ def inspect_names_what_a_policy_can_grant_once():
     assert text.endswith("grant its imports:\n  host_functions:\n    - app.log\n  wasi:\n"
                          "    clock: coarse\n"), text
     got = json.loads(pinfold("inspect", "--format", "json", module)[1])
-    assert got["grants"] == {"host_functions": ["app.log"], "wasi": ["clock: coarse"]}, got
+    assert got["grants"] == {"host_functions": ["app.log"], "wasi": ["clock: coarse"],
+                             "features": []}, got
 
 
 def inspect_tells_the_layout_and_what_limits_the_stack():
@@ -485,6 +486,22 @@ def values_of_globals_have_their_sign():
     assert "a: i32 = -1\n" in text and "b: i64 = -2\n" in text and "c: i32\n" in text, text
 
 
+def features_that_a_module_uses_are_shown_with_the_lines_that_switch_them_on():
+    # Functions of atomic.fence; and of v128.const, v128.not, drop and return_call.
+    head = b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\x0a"
+    module = write("atomic.wasm", head + b"\7\1\5\0\xfe\3\0\x0b")
+    _, text, _ = pinfold("inspect", module)
+    assert "features needed: threads\n" in text and "  features:\n    threads: on\n" in text, text
+    inspected = json.loads(pinfold("inspect", "--format", "json", module)[1])
+    assert inspected["grants"]["features"] == ["threads: on"], inspected
+    expect(pinfold("validate", module), 0)
+    expect(pinfold("call", module, "f()"), 121, stderr="write `threads: on` under features:")
+    module = write("vectors.wasm", head + b"\x1b\1\x19\0\xfd\x0c" + bytes(16) +
+                   b"\xfd\x4d\x1a\x12\0\x0b")
+    _, text, _ = pinfold("inspect", module)
+    assert "features needed: simd tail-call\n" in text and "policy lines" not in text, text
+
+
 def several_memories_are_shown_and_need_a_grant():
     # Of one page; of 64-bit addresses, and more pages than there is memory.
     memories = b"\2\0\1\4" + b"\x80" * 6 + b"\x40"
@@ -493,6 +510,7 @@ def several_memories_are_shown_and_need_a_grant():
     assert "memory 0: 64 KiB, growing to the policy's limit (from 1 pages)" in text, text
     assert "memory 1: more than there is, growing to the policy's limit (64-bit, from " in text, text
     assert "features needed: memory64 multi-memory\n" in text, text
+    assert "  limits:\n    memories: 2\n" in text, text
     small = write("two.wasm", b"\0asm\1\0\0\0\5\5\2\0\1\0\1")
     expect(pinfold("call", small, "f()"), 122, stderr="add `memories: 2` under limits")
     policy = write("two.yaml", "pinfold: 1\nlimits: { memories: 2 }\n")

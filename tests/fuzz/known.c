@@ -40,7 +40,7 @@ static bool definitions_known(const struct module *module)
 
 static bool instructions_known(const struct module *module, struct reader *reader)
 {
-    const struct type_names names = {module->types, module->type_count, module->features};
+    const struct type_names names = {module->types, module->type_count, module->features, NULL};
     struct instruction instruction;
 
     while (!reader_done(reader)) {
@@ -54,7 +54,7 @@ static bool instructions_known(const struct module *module, struct reader *reade
 
 static bool body_known(const struct module *module, const struct body *body)
 {
-    const struct type_names names = {module->types, module->type_count, module->features};
+    const struct type_names names = {module->types, module->type_count, module->features, NULL};
     struct error error = {.code = ERROR_NONE};
     struct reader reader;
 

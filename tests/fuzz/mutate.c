@@ -33,7 +33,7 @@ uint32_t mutate_random(uint32_t *random)
 
 static void skip_locals(struct reader *reader)
 {
-    const struct type_names names = {NULL, 0, 0};
+    const struct type_names names = {NULL, 0, 0, NULL};
 
     for (uint32_t count = reader_count(reader, 2); count > 0 && !reader->failed; count--) {
         reader_u32(reader);
@@ -44,8 +44,7 @@ static void skip_locals(struct reader *reader)
 static void find_instructions(const struct module *module, uint32_t *random, struct places *places)
 {
     const struct body *body = &module->bodies[mutate_random(random) % module->body_count];
-    const struct type_names names = {module->types, module->type_count,
-                                     module->features};
+    const struct type_names names = {module->types, module->type_count, module->features, NULL};
     struct error error = {.code = ERROR_NONE};
     struct instruction instruction;
     struct reader reader;

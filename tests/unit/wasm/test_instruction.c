@@ -157,6 +157,27 @@ static void opcodes_of_proposals_are_read_where_these_are_on(void **state)
     }
 }
 
+static void features_of_what_is_read_are_noted(void **state)
+{
+    uint32_t used = 0;
+    const struct type_names names = {.features = FEATURES_PROPOSED, .used = &used};
+
+    (void)state;
+    open_bytes(BYTES(0x20, 0x00, 0x7F, 0x70, 0x00, 0x00));
+    assert_true(instruction_read(&reader, &names, &instruction));
+    assert_int_equal(valtype_read(&reader, &names), VALTYPE_I32);
+    assert_int_equal(valtype_read(&reader, &names), VALTYPE_FUNCREF);
+    assert_int_equal(used & ~FEATURE_BIT(FEATURE_CORE), 0);
+    open_bytes(BYTES(0xFD, 0x4D, 0xFE, 0x03, 0x00, 0x64, 0x70));
+    assert_true(instruction_read(&reader, &names, &instruction));
+    assert_int_equal(used & ~FEATURE_BIT(FEATURE_CORE), FEATURE_BIT(FEATURE_VECTOR));
+    assert_true(instruction_read(&reader, &names, &instruction));
+    assert_int_equal(valtype_read(&reader, &names), VALTYPE_REF(HEAPTYPE_FUNC));
+    assert_int_equal(used & ~FEATURE_BIT(FEATURE_CORE), FEATURE_BIT(FEATURE_VECTOR) |
+                                                            FEATURE_BIT(FEATURE_THREADS) |
+                                                            FEATURE_BIT(FEATURE_TYPED_REFERENCE));
+}
+
 static void a_fence_is_followed_by_a_zero(void **state)
 {
     const struct type_names names = {.features = FEATURE_BIT(FEATURE_THREADS)};
@@ -512,7 +533,7 @@ static void reference_types_are_no_number_types(void **state)
 static void reference_types_name_types_of_the_module(void **state)
 {
     static const uint32_t types[] = {7, 9};
-    static const struct type_names names = {types, 2, 0};
+    static const struct type_names names = {types, 2, 0, NULL};
 
     (void)state;
     open_bytes(BYTES(0x63, 0x01, 0x64, 0x80, 0x00, 0x64, 0x02));
@@ -630,6 +651,7 @@ int main(void)
         TEST(every_opcode_so_far_is_read_with_its_immediates),
         TEST(every_other_opcode_is_refused_by_feature_and_name),
         TEST(opcodes_of_proposals_are_read_where_these_are_on),
+        TEST(features_of_what_is_read_are_noted),
         TEST(a_fence_is_followed_by_a_zero),
         TEST(every_byte_that_is_no_opcode_is_illegal),
         TEST(illegal_opcodes_are_shown),
