@@ -7,11 +7,15 @@ Guests and broken workers are those that the build made for test_e2e.c.
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import tap  # pylint: disable=wrong-import-position
+from tap import Skip  # pylint: disable=wrong-import-position
 
 BUILD = os.path.abspath(sys.argv[1])
 SOURCE = os.path.abspath(sys.argv[2])
@@ -24,10 +28,6 @@ NUMBERS = f"{GUESTS}/numbers.wasm"
 GREET = f"{BUILD}/plugins/greet.wasm"
 FOLDER = tempfile.mkdtemp(prefix="pinfold-cli-")
 SECONDS = 60
-
-
-class Skip(Exception):
-    """Why a test cannot be made here."""
 
 
 def pinfold(*arguments, environment=None, stdin=subprocess.DEVNULL):
@@ -637,27 +637,13 @@ def wrong_command_lines_are_refused():
 
 
 def main():
-    tests = [function for name, function in globals().items()
-             if callable(function) and function.__module__ == __name__ and "_" in name and
-             name not in ("libexec_with", "write_user")]
-    failed = 0
     if not os.path.exists(f"{WORKERS}/pinfold-worker"):
         print("1..0 # SKIP PINFOLD_TEST_WORKERS names no release build")
         return 0
-    print(f"1..{len(tests)}")
-    for number, test in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except Skip as reason:
-            print(f"ok {number} - {test.__name__} # SKIP {reason}", flush=True)
-        except Exception:  # a test may fail in any way
-            failed += 1
-            print(f"not ok {number} - {test.__name__}", flush=True)
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-    subprocess.run(["rm", "-rf", FOLDER], check=True)
-    return 1 if failed else 0
+    try:
+        return tap.run(tap.tests_of(sys.modules[__name__]))
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 if __name__ == "__main__":

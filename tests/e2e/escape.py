@@ -16,7 +16,9 @@ import struct
 import subprocess
 import sys
 import tempfile
-import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import tap  # pylint: disable=wrong-import-position
 
 BUILD = os.path.abspath(sys.argv[1])
 PINFOLD = f"{BUILD}/pinfold"
@@ -186,31 +188,12 @@ def what_is_swapped_meanwhile_leads_nowhere_where_the_kernel_has_no_openat2():
     race(walk=True)
 
 
-TESTS = [
-    no_trick_leads_out_of_a_directory,
-    no_trick_leads_out_where_the_kernel_has_no_openat2,
-    what_is_swapped_meanwhile_leads_nowhere,
-    what_is_swapped_meanwhile_leads_nowhere_where_the_kernel_has_no_openat2,
-]
-
-
 def main():
-    """Prints TAP; 1 if a test failed."""
-    failed = False
-    print(f"1..{len(TESTS)}")
     try:
         make_tree()
-        for number, test in enumerate(TESTS, 1):
-            try:
-                test()
-                print(f"ok {number} - {test.__name__}", flush=True)
-            except Exception:  # pylint: disable=broad-except
-                failed = True
-                print("# " + traceback.format_exc().replace("\n", "\n# "))
-                print(f"not ok {number} - {test.__name__}", flush=True)
+        return tap.run(tap.tests_of(sys.modules[__name__]))
     finally:
         shutil.rmtree(ROOT, ignore_errors=True)
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import tap  # pylint: disable=wrong-import-position
+from tap import Skip  # pylint: disable=wrong-import-position
 
 BUILD = os.path.abspath(sys.argv[1])
 SOURCE = os.path.abspath(sys.argv[2])
@@ -29,10 +32,6 @@ SCRIPT = f"{FOLDER}/script"
 SECONDS = 60
 
 TEXT = "# Title\n\none two\nthree\n\n```\na   code\nblock\n```\n\n- item\n  more\n\nlast gr\u00fc\u00df\n"
-
-
-class Skip(Exception):
-    """Why a test cannot be made here."""
 
 
 def write(path, text):
@@ -344,28 +343,14 @@ def at_a_terminal_an_interrupt_ends_the_plugin_and_not_the_editor():
 
 
 def main():
-    tests = [function for name, function in globals().items()
-             if callable(function) and getattr(function, "__module__", "") == __name__ and
-             name.count("_") >= 2]
-    failed = 0
     if not os.path.exists(f"{WORKERS}/pinfold-worker"):
         print("1..0 # SKIP PINFOLD_TEST_WORKERS names no release build")
         return 0
-    set_up()
-    print(f"1..{len(tests)}")
-    for number, test in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except Skip as reason:
-            print(f"ok {number} - {test.__name__} # SKIP {reason}", flush=True)
-        except Exception:  # a test may fail in any way
-            failed += 1
-            print(f"not ok {number} - {test.__name__}", flush=True)
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-    shutil.rmtree(FOLDER)
-    return 1 if failed else 0
+    try:
+        set_up()
+        return tap.run(tap.tests_of(sys.modules[__name__]))
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 if __name__ == "__main__":
