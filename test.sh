@@ -82,6 +82,8 @@ missing_packages() {
 missing_guests() {
     lacks_package libclang-rt-19-dev-wasm32
     lacks_package wasi-libc
+    lacks_package libc++-19-dev-wasm32
+    lacks_package libc++abi-19-dev-wasm32
     if [ "$mode" = full ]; then
         lacks_command clang-14 clang-14
         lacks_command g++ g++

@@ -113,6 +113,7 @@ static bool take_error(struct session *session, const struct message *message, c
 {
     bool in_call = message->depth > 0;
     char text[ERROR_MESSAGE_SIZE];
+    char place[40] = "";
     pnf_status status;
 
     // A call that was stopped ends the plugin, however the worker came to an end with it.
@@ -126,9 +127,12 @@ static bool take_error(struct session *session, const struct message *message, c
         status = PNF_ABI;
     if (error->status == PNF_OK)
         error->offset = message->words[3];
+    // Where a module begins is a place of what is malformed only.
+    if (message->words[3] != 0 ||
+        error_kind((enum error_code)message->words[1]) == ERROR_KIND_MALFORMED)
+        snprintf(place, sizeof place, " (at offset 0x%llx)", (unsigned long long)message->words[3]);
     if (!in_call)
-        return session_ended(session, status, error, "it cannot %s: %s (at offset 0x%llx)", what,
-                             text, (unsigned long long)message->words[3]);
+        return session_ended(session, status, error, "it cannot %s: %s%s", what, text, place);
     return error_text_set(error, status, "plugin '%s' cannot %s: %s", session->setup.name, what,
                           text);
 }
