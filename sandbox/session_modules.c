@@ -79,8 +79,8 @@ static bool make_names(struct store *store, const struct module *module, struct 
     return true;
 }
 
-// Lets the modules that come after a library import from it. A name has one library, so nothing is
-// provided twice.
+// Lets the modules that come after a library import from it: side modules are among them, wherever
+// they stand. A name has one library, so nothing is provided twice.
 static void provide(struct session *session, uint32_t library, const struct names *names)
 {
     const struct name own = engine_name(session->modules[library].name);
@@ -88,7 +88,7 @@ static void provide(struct session *session, uint32_t library, const struct name
     for (uint32_t i = 0; i < session->module_count; i++) {
         const struct session_module *user = &session->modules[i];
 
-        if (i != 0 && i <= library)
+        if (i != 0 && i <= library && !user->is_dynamic)
             continue;
         for (uint32_t k = 0; k < user->module->import_count; k++) {
             const struct import *import = &user->module->imports[k];

@@ -187,6 +187,45 @@ static void host_functions_are_counted_over_all_modules(void **state)
     shut_down();
 }
 
+// --- side modules --------------------------------------------------------------------------------
+
+// What makes a side module of what is being built: no data, no elements.
+static void build_side(void)
+{
+    static const uint8_t section[] = "\x08"
+                                     "dylink.0"
+                                     "\x01\x04\0\0\0\0";
+
+    build_section(0, section, sizeof section - 1);
+}
+
+// Side modules are instantiated when all other libraries are there, whatever the order says.
+static void a_side_module_takes_no_library_away_from_others(void **state)
+{
+    uint32_t import;
+
+    (void)state;
+    build_side();
+    import = build_import_function("wasi_snapshot_preview1", "sched_yield", ":i");
+    build_exported("yield", ":i", CODE(CALL, (uint8_t)import));
+    finish_library("side");
+    build_exported("sched_yield", ":i", CODE(I32_CONST, 60));
+    finish_library("wasi_snapshot_preview1");
+    import = build_import_function("wasi_snapshot_preview1", "sched_yield", ":i");
+    build_import_function("env", "yield", ":i");
+    build_exported("here", ":i", CODE(CALL, (uint8_t)import));
+    build_exported("there", ":i", CODE(CALL, 1));
+    START(NULL);
+    expect(MESSAGE_LOADED);
+    SEND_CALL("here() -> i32");
+    expect_result();
+    assert_int_equal(words[0], 60);
+    SEND_CALL("there() -> i32");
+    expect_result();
+    assert_int_equal(words[0], 60);
+    shut_down();
+}
+
 // --- whose memory --------------------------------------------------------------------------------
 
 // Writes what is at 16 of its own memory, to descriptor 1; the text is behind the vector.
@@ -541,6 +580,7 @@ int main(void)
         TEST(libraries_import_from_those_in_front_of_them),
         TEST(a_library_may_stand_in_for_functions_of_wasi),
         TEST(host_functions_are_counted_over_all_modules),
+        TEST(a_side_module_takes_no_library_away_from_others),
         TEST(wasi_reads_the_memory_of_the_module_that_calls_it),
         TEST(a_host_function_works_on_the_memory_of_the_library_that_calls_it),
         TEST(a_library_without_memory_cannot_give_an_address),
