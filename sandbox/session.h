@@ -46,6 +46,7 @@ struct session_module {
     struct instance *instance;           // NULL until its start function has returned
     bool is_dynamic;                     // the dynamic linker instantiates it
     uint32_t first_hostcall;             // of its imports
+    bool has_reallocation;               // an import needed a cabi_realloc, and there is one
     const struct function *reallocation; // its cabi_realloc; NULL until it is looked up
     bool reallocation_known;             // it has been looked up
 };

@@ -9,6 +9,8 @@
 
 #define ABI_SECTION "pinfold.abi"
 
+static const char reallocation[] = "cabi_realloc";
+
 enum { ABI_VERSION = 1, ENGINE_OWN_BYTES = 3 * 1024 * 1024, ENGINE_OWN_PER_MODULE = 6 };
 
 // --- loading -------------------------------------------------------------------------------------
@@ -184,25 +186,33 @@ bool session_load(struct session *session, const struct session_message *start)
 
 // --- linking -------------------------------------------------------------------------------------
 
-// Results that are blocks are put into memory that the guest gives.
-static bool can_return(const struct session *session, const struct session_module *own,
-                       const struct import *import, const struct plan *plan, struct error *error)
+// Dynamically linked modules have one memory, and the main one's allocator.
+static bool exports_reallocation(const struct session *session, const struct session_module *own)
 {
-    // Dynamically linked modules have one memory, and the main one's allocator.
     const struct module *module = own->is_dynamic ? session->modules[0].module : own->module;
-    static const char name[] = "cabi_realloc";
 
-    if (!plan_kind_is_block(plan->result))
-        return true;
     for (uint32_t i = 0; i < module->export_count; i++) {
         const struct name *exported = &module->exports[i].name;
 
-        if (exported->length == sizeof name - 1 &&
-            memcmp(exported->bytes, name, sizeof name - 1) == 0)
+        if (exported->length == sizeof reallocation - 1 &&
+            memcmp(exported->bytes, reallocation, sizeof reallocation - 1) == 0)
             return true;
     }
-    return error_set(error, ERROR_USAGE_EXPORT, import->offset, "%s, which import %.*s needs", name,
-                     (int)(import->name.length < 64 ? import->name.length : 64),
+    return false;
+}
+
+// Results that are blocks are put into memory that the guest gives. A module is asked once, not for
+// each import.
+static bool can_return(const struct session *session, struct session_module *own,
+                       const struct import *import, const struct plan *plan, struct error *error)
+{
+    if (!plan_kind_is_block(plan->result))
+        return true;
+    if (!own->has_reallocation)
+        own->has_reallocation = exports_reallocation(session, own);
+    return own->has_reallocation ||
+           error_set(error, ERROR_USAGE_EXPORT, import->offset, "%s, which import %.*s needs",
+                     reallocation, (int)(import->name.length < 64 ? import->name.length : 64),
                      (const char *)import->name.bytes);
 }
 
@@ -280,7 +290,7 @@ static bool check_wasi(const struct import *import, struct error *error)
 
 // How the host says that an import is served.
 static bool take_service(struct session *session, const struct session_message *link, size_t *at,
-                         const struct session_module *own, uint32_t index, struct error *error)
+                         struct session_module *own, uint32_t index, struct error *error)
 {
     struct hostcall *call = &session->hostcalls[session->hostcall_count];
     const struct import *import = &own->module->imports[index];

@@ -3,6 +3,8 @@
 // Several modules in one session.
 #include "sandbox/session.h"
 
+#include <time.h>
+
 #include "tests/unit/sandbox/session_fixture.h"
 
 enum { PAGES = 1 };
@@ -330,6 +332,46 @@ static void a_library_that_gets_blocks_needs_a_reallocation_of_its_own(void **st
     join_session(true);
 }
 
+static double seconds_of(clockid_t clock)
+{
+    struct timespec now;
+
+    assert_int_equal(clock_gettime(clock, &now), 0);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+// Each import that gets a block asks for cabi_realloc, which is behind other exports of its length.
+static void many_imports_and_many_exports_are_no_product(void **state)
+{
+    enum { IMPORTS = 50000, EXPORTS = 44000 };
+    struct report_writer writer = {.size = IMPORTS * REPORT_LINK_MAX};
+    struct signature signature;
+    struct plan plan = plan_of("app.ask() -> str", &signature);
+    char name[16];
+    clockid_t clock;
+
+    (void)state;
+    for (int i = 0; i < IMPORTS; i++)
+        build_import_function("app", "ask", ":I");
+    for (int i = 0; i < EXPORTS; i++) {
+        snprintf(name, sizeof name, "cabi_re%05d", i);
+        build_export(name, EXTERNAL_FUNCTION, 0);
+    }
+    build_allocator();
+    start_session();
+    expect(MESSAGE_MODULE_REPORT);
+    writer.bytes = malloc(writer.size);
+    assert_non_null(writer.bytes);
+    for (int i = 0; i < IMPORTS; i++)
+        report_put_link(&writer, REPORT_HOST, &plan);
+    host_send_long(MESSAGE_LINK, writer.bytes, writer.length, IMPORTS);
+    free(writer.bytes);
+    expect(MESSAGE_LOADED);
+    assert_int_equal(pthread_getcpuclockid(thread, &clock), 0);
+    assert_true(seconds_of(clock) < 0.6);
+    shut_down();
+}
+
 // Also from a start function, of a module that is no instance for others yet.
 static void a_start_function_of_a_library_has_its_own_memory(void **state)
 {
@@ -585,6 +627,7 @@ int main(void)
         TEST(a_host_function_works_on_the_memory_of_the_library_that_calls_it),
         TEST(a_library_without_memory_cannot_give_an_address),
         TEST(a_library_that_gets_blocks_needs_a_reallocation_of_its_own),
+        TEST(many_imports_and_many_exports_are_no_product),
         TEST(a_start_function_of_a_library_has_its_own_memory),
         TEST(initialisers_of_libraries_run_once_and_before_the_next_module),
         TEST(a_trap_tells_which_module_it_was_in),
