@@ -100,8 +100,7 @@ static bool check_abi(const struct module *module, struct error *error)
         struct reader reader;
         uint32_t version;
 
-        if (custom->name.length != sizeof ABI_SECTION - 1 ||
-            memcmp(custom->name.bytes, ABI_SECTION, sizeof ABI_SECTION - 1) != 0)
+        if (!name_is(custom->name, ABI_SECTION))
             continue;
         reader_init(&reader, custom->bytes, custom->size, custom->offset, error);
         version = reader_u32(&reader);
@@ -192,10 +191,7 @@ static bool exports_reallocation(const struct session *session, const struct ses
     const struct module *module = own->is_dynamic ? session->modules[0].module : own->module;
 
     for (uint32_t i = 0; i < module->export_count; i++) {
-        const struct name *exported = &module->exports[i].name;
-
-        if (exported->length == sizeof reallocation - 1 &&
-            memcmp(exported->bytes, reallocation, sizeof reallocation - 1) == 0)
+        if (name_is(module->exports[i].name, reallocation))
             return true;
     }
     return false;
@@ -276,13 +272,10 @@ bool session_define_imports(struct session *session, uint32_t index, struct erro
 
 static bool check_wasi(const struct import *import, struct error *error)
 {
-    static const char module[] = WASI_MODULE;
-
-    if (import->module.length != sizeof module - 1 ||
-        memcmp(import->module.bytes, module, sizeof module - 1) != 0)
+    if (!name_is(import->module, WASI_MODULE))
         return error_set(error, ERROR_USAGE_ARGUMENT, import->offset, "not an import of WASI's");
     if (wasi_find(import->name) == WASI_FUNCTION_COUNT)
-        return error_set(error, ERROR_UNKNOWN_IMPORT, import->offset, "%s.%.*s", module,
+        return error_set(error, ERROR_UNKNOWN_IMPORT, import->offset, "%s.%.*s", WASI_MODULE,
                          (int)(import->name.length < 64 ? import->name.length : 64),
                          (const char *)import->name.bytes);
     return true;

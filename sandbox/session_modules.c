@@ -43,18 +43,13 @@ struct names {
     uint64_t mask;
 };
 
-static bool same_name(struct name left, struct name right)
-{
-    return left.length == right.length && memcmp(left.bytes, right.bytes, left.length) == 0;
-}
-
 // The slot of a name, or the free one where it would be. Names of exports differ.
 static uint32_t *find_slot(const struct names *names, struct name name)
 {
     uint64_t at = hash_bytes(names->key, names->key->start, name.bytes, name.length) & names->mask;
 
     while (names->slots[at] != 0 &&
-           !same_name(names->module->exports[names->slots[at] - 1].name, name))
+           !names_equal(names->module->exports[names->slots[at] - 1].name, name))
         at = (at + 1) & names->mask;
     return &names->slots[at];
 }
@@ -94,7 +89,7 @@ static void provide(struct session *session, uint32_t library, const struct name
             const struct import *import = &user->module->imports[k];
             uint32_t slot = 0;
 
-            if (same_name(import->module, own))
+            if (names_equal(import->module, own))
                 slot = *find_slot(names, import->name);
             if (slot != 0)
                 user->providers[k] =
@@ -180,7 +175,7 @@ static bool check_initialize(const struct session *session, const struct module 
         const struct export *export = &module->exports[i];
         const struct deftype *type;
 
-        if (export->kind != EXTERNAL_FUNCTION || !same_name(export->name, engine_name(initialize)))
+        if (export->kind != EXTERNAL_FUNCTION || !name_is(export->name, initialize))
             continue;
         type = type_at(types, module->functions[export->index].type);
         if (type->parameter_count + type->result_count != 0)

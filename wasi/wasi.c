@@ -50,8 +50,7 @@ void wasi_init(struct wasi *wasi, const struct policy *policy, struct store *sto
 enum wasi_function wasi_find(struct name name)
 {
     for (uint32_t i = 0; i < WASI_FUNCTION_COUNT; i++) {
-        if (strlen(functions[i].name) == name.length &&
-            memcmp(functions[i].name, name.bytes, name.length) == 0)
+        if (name_is(name, functions[i].name))
             return (enum wasi_function)i;
     }
     return WASI_FUNCTION_COUNT;

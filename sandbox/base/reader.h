@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "sandbox/base/error.h"
 
@@ -28,6 +29,17 @@ struct name {
     const uint8_t *bytes; // borrowed from the module; NULL for the empty name of a failed read
     uint32_t length;      // in bytes
 };
+
+static inline bool names_equal(struct name left, struct name right)
+{
+    return left.length == right.length &&
+           (left.length == 0 || memcmp(left.bytes, right.bytes, left.length) == 0);
+}
+
+static inline bool name_is(struct name name, const char *text)
+{
+    return names_equal(name, (struct name){(const uint8_t *)text, (uint32_t)strlen(text)});
+}
 
 // A reader of `length` bytes, the first of which has offset `base_offset` in the module. `bytes`
 // and `error` are borrowed; `error` must be clear. Running out of bytes is UNEXPECTED_END.

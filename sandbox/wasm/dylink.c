@@ -19,17 +19,11 @@ struct section {
     bool has_memory_info;
 };
 
-static bool is_named(const struct custom_section *custom, const char *name)
-{
-    size_t length = strlen(name);
-
-    return custom->name.length == length && memcmp(custom->name.bytes, name, length) == 0;
-}
-
 bool dylink_present(const struct module *module)
 {
     for (uint32_t i = 0; i < module->custom_count; i++)
-        if (is_named(&module->customs[i], "dylink.0") || is_named(&module->customs[i], "dylink"))
+        if (name_is(module->customs[i].name, "dylink.0") ||
+            name_is(module->customs[i].name, "dylink"))
             return true;
     return false;
 }
@@ -158,7 +152,7 @@ bool dylink_read(const struct module *module, struct arena *arena, struct dylink
     struct reader reader;
 
     *dylink = (struct dylink){.memory_alignment = 1, .table_alignment = 1};
-    if (module->custom_count == 0 || first->after != 0 || !is_named(first, "dylink.0"))
+    if (module->custom_count == 0 || first->after != 0 || !name_is(first->name, "dylink.0"))
         return error_set(error, ERROR_MALFORMED_DYLINK, 0,
                          "it has to be the first section (of that name: \"dylink\" was an earlier "
                          "format)");

@@ -23,8 +23,8 @@ static bool is_based(const struct module *module)
 {
     for (uint32_t i = 0; i < module->import_count; i++)
         if (module->imports[i].kind == EXTERNAL_GLOBAL &&
-            names_are(module->imports[i].module, "env") &&
-            names_are(module->imports[i].name, "__memory_base"))
+            name_is(module->imports[i].module, "env") &&
+            name_is(module->imports[i].name, "__memory_base"))
             return true;
     return false;
 }

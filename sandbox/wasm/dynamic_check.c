@@ -54,8 +54,7 @@ static bool wrong_global(const struct dynamic *dynamic, uint32_t owner, const st
                      "linked dynamically)",
                      dynamic_module_name(dynamic, owner).text, printed(import->module).text,
                      printed(import->name).text,
-                     names_are(import->name, "__memory_base") ||
-                             names_are(import->name, "__table_base")
+                     name_is(import->name, "__memory_base") || name_is(import->name, "__table_base")
                          ? "an immutable"
                          : "a mutable");
 }
@@ -93,7 +92,7 @@ static bool check_data(const struct dynamic *dynamic, uint32_t owner, const stru
                        const struct symbol *symbol, struct error *error)
 {
     bool made = dynamic->parts[0].is_relocatable &&
-                (names_are(import->name, "__heap_base") || names_are(import->name, "__heap_end"));
+                (name_is(import->name, "__heap_base") || name_is(import->name, "__heap_end"));
 
     if (!check_global(dynamic, owner, import, true, error))
         return false;
@@ -134,15 +133,15 @@ static bool check_registry(const struct dynamic *dynamic, uint32_t owner,
 {
     struct external external;
 
-    if (import->kind == EXTERNAL_GLOBAL && names_are(import->module, "env") &&
-        names_are(import->name, "__tls_base"))
+    if (import->kind == EXTERNAL_GLOBAL && name_is(import->module, "env") &&
+        name_is(import->name, "__tls_base"))
         return refuse_threads(dynamic, owner, import->offset, error);
     if (store_find(dynamic->store, import->module, import->name, &external))
         return instantiation_accepts(&dynamic->parts[owner].work, import, &external) ||
                error_set(error, ERROR_INCOMPATIBLE_IMPORT_TYPE, import->offset, "%s.%s, in %s",
                          printed(import->module).text, printed(import->name).text,
                          dynamic_module_name(dynamic, owner).text);
-    if (import->kind == EXTERNAL_FUNCTION && names_are(import->module, "env"))
+    if (import->kind == EXTERNAL_FUNCTION && name_is(import->module, "env"))
         return undefined(dynamic, owner, import, "function", error);
     return error_set(error, ERROR_UNKNOWN_IMPORT, import->offset, "%s.%s, in %s",
                      printed(import->module).text, printed(import->name).text,

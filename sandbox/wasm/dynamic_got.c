@@ -83,9 +83,9 @@ static bool fill_address(struct dynamic *dynamic, uint32_t owner, const struct i
         address = dynamic->modules[symbol->owner].instance->globals[symbol->index]->u32;
         if (part->is_relocatable && !(symbol->flags & DYLINK_ABSOLUTE))
             address += part->memory_base; // wraps, as the guest's own arithmetic does
-    } else if (names_are(import->name, "__heap_base")) {
+    } else if (name_is(import->name, "__heap_base")) {
         address = dynamic->heap_base;
-    } else if (names_are(import->name, "__heap_end")) {
+    } else if (name_is(import->name, "__heap_end")) {
         address = dynamic->heap_end;
     }
     *entry = (union slot){.u64 = address};

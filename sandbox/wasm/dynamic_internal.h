@@ -135,10 +135,3 @@ bool dynamic_fill_got(struct dynamic *dynamic) MUST_CHECK;
 
 /* The function that a symbol stands for: a place-holder until its module is ready. */
 struct function *dynamic_function(struct dynamic *dynamic, const struct symbol *symbol);
-
-static inline bool names_are(struct name name, const char *text)
-{
-    size_t length = strlen(text);
-
-    return name.length == length && memcmp(name.bytes, text, length) == 0;
-}

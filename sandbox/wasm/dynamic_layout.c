@@ -17,7 +17,7 @@ bool dynamic_exported(const struct module *module, const char *name, enum extern
                       uint32_t *index)
 {
     for (uint32_t i = 0; i < module->export_count; i++) {
-        if (module->exports[i].kind != kind || !names_are(module->exports[i].name, name))
+        if (module->exports[i].kind != kind || !name_is(module->exports[i].name, name))
             continue;
         *index = module->exports[i].index;
         return true;

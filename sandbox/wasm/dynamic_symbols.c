@@ -34,12 +34,6 @@ static uint32_t symbol_hash(const struct dynamic *dynamic, uint32_t space, struc
     return (uint32_t)hash_bytes(key, hash_word(key, key->start, space), name.bytes, name.length);
 }
 
-static bool names_equal(struct name left, struct name right)
-{
-    return left.length == right.length &&
-           (left.length == 0 || memcmp(left.bytes, right.bytes, left.length) == 0);
-}
-
 // The slot of a symbol, or the free one where it would go.
 static uint32_t *symbol_slot(const struct dynamic *dynamic, uint32_t space, struct name name,
                              uint32_t hash)
@@ -177,7 +171,7 @@ bool dynamic_is_weak(const struct dynamic *dynamic, uint32_t owner, struct name 
 int dynamic_exception_tag(struct name name)
 {
     for (int i = 0; i < 2; i++)
-        if (names_are(name, exception_tags[i]))
+        if (name_is(name, exception_tags[i]))
             return i;
     return -1;
 }
@@ -221,7 +215,7 @@ static enum provision classify_shared(const struct import *import)
     };
 
     for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++)
-        if (import->kind == shared[i].kind && names_are(import->name, shared[i].name))
+        if (import->kind == shared[i].kind && name_is(import->name, shared[i].name))
             return shared[i].provision;
     return PROVISION_REGISTRY;
 }
@@ -230,15 +224,15 @@ enum provision dynamic_classify(const struct dynamic *dynamic, uint32_t owner,
                                 const struct import *import, const struct symbol **symbol)
 {
     *symbol = NULL;
-    if (import->kind == EXTERNAL_GLOBAL && names_are(import->module, "GOT.mem")) {
+    if (import->kind == EXTERNAL_GLOBAL && name_is(import->module, "GOT.mem")) {
         *symbol = dynamic_find(dynamic, SPACE_GLOBAL, import->name);
         return PROVISION_GOT_MEMORY;
     }
-    if (import->kind == EXTERNAL_GLOBAL && names_are(import->module, "GOT.func")) {
+    if (import->kind == EXTERNAL_GLOBAL && name_is(import->module, "GOT.func")) {
         *symbol = dynamic_find(dynamic, SPACE_FUNCTION, import->name);
         return PROVISION_GOT_FUNCTION;
     }
-    if (!names_are(import->module, "env"))
+    if (!name_is(import->module, "env"))
         return PROVISION_REGISTRY;
     if (import->kind == EXTERNAL_FUNCTION)
         return classify_function(dynamic, owner, import, symbol);

@@ -203,12 +203,6 @@ bool instance_external(struct instance *instance, enum external_kind kind, uint3
     return external->pointer != NULL;
 }
 
-static bool names_equal(struct name left, struct name right)
-{
-    return left.length == right.length &&
-           (left.length == 0 || memcmp(left.bytes, right.bytes, left.length) == 0);
-}
-
 bool instance_export(struct instance *instance, struct name name, struct external *external)
 {
     const struct module *module = instance->module;

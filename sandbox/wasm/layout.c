@@ -53,11 +53,6 @@ struct symbols {
     uint32_t stack_pointer_index; // of the global that code can write; NO_GLOBAL if there is none
 };
 
-static bool is_name(struct name name, const char *text)
-{
-    return name.length == strlen(text) && memcmp(name.bytes, text, name.length) == 0;
-}
-
 // Can it be a stack pointer that code moves?
 static bool is_movable(const struct module *module, uint32_t globalidx)
 {
@@ -80,12 +75,12 @@ static void note(struct symbols *symbols, const struct module *module, struct na
 
     if (globalidx >= module->global_count)
         return;
-    if (is_name(name, STACK_NAME) && is_movable(module, globalidx))
+    if (name_is(name, STACK_NAME) && is_movable(module, globalidx))
         symbols->stack_pointer_index = globalidx;
     if (!layout_constant(&module->globals[globalidx].initial, &value))
         return;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (is_name(name, known[i].name))
+        if (name_is(name, known[i].name))
             *known[i].address = value;
     }
 }
@@ -122,7 +117,7 @@ static struct symbols find_symbols(const struct module *module)
     struct symbols symbols = {NO_ADDRESS, NO_ADDRESS, NO_ADDRESS, NO_ADDRESS, NO_GLOBAL};
 
     for (uint32_t i = 0; i < module->custom_count; i++) {
-        if (is_name(module->customs[i].name, "name"))
+        if (name_is(module->customs[i].name, "name"))
             read_names(&symbols, module, &module->customs[i]);
     }
     for (uint32_t i = 0; i < module->import_count; i++) {

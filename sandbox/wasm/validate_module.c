@@ -65,11 +65,6 @@ static bool index_valid(struct checker *v, enum external_kind kind, uint32_t ind
     return index < counts[kind] || error_set(v->error, codes[kind], offset, "%u", index);
 }
 
-static bool same_name(struct name left, struct name right)
-{
-    return left.length == right.length && memcmp(left.bytes, right.bytes, left.length) == 0;
-}
-
 // Export names must differ. A hash table of twice their number.
 static bool names_differ(struct checker *v, uint32_t *slots, uint64_t mask)
 {
@@ -80,7 +75,7 @@ static bool names_differ(struct checker *v, uint32_t *slots, uint64_t mask)
         struct name name = module->exports[i].name;
         uint64_t at = hash_bytes(key, key->start, name.bytes, name.length) & mask;
         for (; slots[at] != 0; at = (at + 1) & mask) {
-            if (same_name(module->exports[slots[at] - 1].name, name))
+            if (names_equal(module->exports[slots[at] - 1].name, name))
                 return error_set(v->error, ERROR_DUPLICATE_EXPORT_NAME, module->exports[i].offset,
                                  NULL);
         }
