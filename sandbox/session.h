@@ -68,7 +68,8 @@ struct session {
     struct session_module modules[1 + REPORT_LIBRARIES_MAX]; // the main one, then libraries
     uint32_t module_count;                                   // the main one included
     struct report_library libraries[REPORT_LIBRARIES_MAX];
-    struct dynamic *dynamic; // NULL if no module is made for dynamic linking
+    struct dynamic *dynamic; // NULL if no module is made for dynamic linking, or it cannot be
+    struct error unlinkable; // and why not
     struct dynamic_module dynamic_modules[1 + REPORT_LIBRARIES_MAX];
     uint32_t starting; // the module that is being instantiated; afterwards 0
     struct wasi wasi;

@@ -5,7 +5,7 @@
 // by name: what they export is one space of symbols.
 #include "sandbox/session_internal.h"
 
-bool session_find_dynamic(struct session *session, struct error *error)
+void session_find_dynamic(struct session *session)
 {
     uint32_t count = 0;
 
@@ -14,7 +14,7 @@ bool session_find_dynamic(struct session *session, struct error *error)
         count += session->modules[i].is_dynamic;
     }
     if (count == 0)
-        return true;
+        return;
     session->modules[0].is_dynamic = true;
     count = 0;
     for (uint32_t i = 0; i < session->module_count; i++) {
@@ -26,21 +26,23 @@ bool session_find_dynamic(struct session *session, struct error *error)
                 .name = engine_name(own->name),
             };
     }
-    return dynamic_create(session->engine, session->dynamic_modules, count, NULL, &session->dynamic,
-                          error);
+    if (!dynamic_create(session->engine, session->dynamic_modules, count, NULL, &session->dynamic,
+                        &session->unlinkable))
+        session->dynamic = NULL;
 }
 
 void session_provide_dynamic(struct session *session)
 {
     uint32_t owner = 0;
 
-    for (uint32_t i = 0; session->dynamic != NULL && i < session->module_count; i++) {
+    for (uint32_t i = 0; i < session->module_count; i++) {
         const struct session_module *own = &session->modules[i];
 
         if (!own->is_dynamic)
             continue;
         for (uint32_t k = 0; k < own->module->import_count; k++) {
-            if (dynamic_provides(session->dynamic, owner, &own->module->imports[k]))
+            if (session->dynamic == NULL ||
+                dynamic_provides(session->dynamic, owner, &own->module->imports[k]))
                 own->providers[k] = (struct session_provider){UINT32_MAX, NULL};
         }
         owner++;

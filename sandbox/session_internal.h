@@ -111,8 +111,10 @@ MUST_CHECK enum outcome session_start_modules(struct session *session, struct tr
 
 // session_dynamic.c: side modules, and a main module that is linked with them. Finds which modules
 // those are, before session_find_providers; says who provides their imports, after it has found
-// libraries; and instantiates them, when all other libraries are there.
-MUST_CHECK bool session_find_dynamic(struct session *session, struct error *error);
+// libraries; and instantiates them, when all other libraries are there. That they cannot be linked
+// is said when they shall be, since they may only be looked at, without what they need: until then
+// all that they import counts as the linker's.
+void session_find_dynamic(struct session *session);
 void session_provide_dynamic(struct session *session);
 MUST_CHECK enum outcome session_start_dynamic(struct session *session, struct trap *trap,
                                               struct error *error);

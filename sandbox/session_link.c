@@ -170,8 +170,8 @@ static bool load(struct session *session, const struct session_message *start, s
         if (i == 0)
             engine_share_stack(session->engine, session->modules[0].module);
     }
-    return session_find_dynamic(session, error) && session_find_providers(session, error) &&
-           session_report(session, error);
+    session_find_dynamic(session);
+    return session_find_providers(session, error) && session_report(session, error);
 }
 
 bool session_load(struct session *session, const struct session_message *start)
@@ -330,6 +330,10 @@ static enum outcome instantiate_modules(struct session *session, const struct se
     session->hostcalls = arena_array(&store->arena, count, sizeof *session->hostcalls);
     if (session->hostcalls == NULL) {
         error_set(error, ERROR_LIMIT_MEMORY, 0, "for imports");
+        return OUTCOME_ERROR;
+    }
+    if (session->unlinkable.code != ERROR_NONE) {
+        *error = session->unlinkable;
         return OUTCOME_ERROR;
     }
     if (!session_whole(link, error) || !session_check_modules(session, error) ||

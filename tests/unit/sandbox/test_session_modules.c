@@ -36,6 +36,13 @@ static void build_math(void)
     finish_library("math");
 }
 
+// A library whose start function would show.
+static void build_bystander(void)
+{
+    build_start(build_function(":", "", CODE(UNREACHABLE)));
+    finish_library("bystander");
+}
+
 static void load_it(const char *const *services)
 {
     start_session();
@@ -199,6 +206,40 @@ static void build_side(void)
                                      "\x01\x04\0\0\0\0";
 
     build_section(0, section, sizeof section - 1);
+}
+
+// One that needs "libfoo.so".
+static void build_needy(void)
+{
+    static const uint8_t section[] = "\x08"
+                                     "dylink.0"
+                                     "\x02\x0b\x01\x09"
+                                     "libfoo.so";
+
+    build_section(0, section, sizeof section - 1);
+}
+
+// Who only looks at a module has none of its libraries, and what dylink.0 says makes none invalid.
+static void what_cannot_be_linked_can_be_looked_at(void **state)
+{
+    (void)state;
+    build_needy();
+    build_import_function("env", "foo", ":");
+    start_session();
+    expect(MESSAGE_MODULE_REPORT);
+    shut_down();
+}
+
+static void what_cannot_be_linked_is_refused_when_it_is_linked(void **state)
+{
+    (void)state;
+    build_bystander();
+    build_needy();
+    build_import_function("env", "foo", ":");
+    START(NULL);
+    expect_error(ERROR_DYNAMIC_LINKING);
+    expect_text("the main module needs libfoo.so");
+    join_session(true);
 }
 
 // Side modules are instantiated when all other libraries are there, whatever the order says.
@@ -486,13 +527,6 @@ static void a_library_may_exit_while_it_starts(void **state)
 
 // --- what is refused, before anything runs -------------------------------------------------------
 
-// A library whose start function would show.
-static void build_bystander(void)
-{
-    build_start(build_function(":", "", CODE(UNREACHABLE)));
-    finish_library("bystander");
-}
-
 static void expect_mismatch(const char *part)
 {
     START(NULL);
@@ -622,6 +656,8 @@ int main(void)
         TEST(libraries_import_from_those_in_front_of_them),
         TEST(a_library_may_stand_in_for_functions_of_wasi),
         TEST(host_functions_are_counted_over_all_modules),
+        TEST(what_cannot_be_linked_can_be_looked_at),
+        TEST(what_cannot_be_linked_is_refused_when_it_is_linked),
         TEST(a_side_module_takes_no_library_away_from_others),
         TEST(wasi_reads_the_memory_of_the_module_that_calls_it),
         TEST(a_host_function_works_on_the_memory_of_the_library_that_calls_it),
