@@ -157,6 +157,9 @@ static const char links[] =
     "  from memory and in `--link` in the working directory. `~` at the start is refused. The "
     "file\n"
     "  is read when the plugin is loaded; `sha256` pins it.\n"
+    "- A library in a directory that a plugin may write may be another one the next time, as the\n"
+    "  plugin's own module may. It gets what the policy grants and no more, but so does whatever\n"
+    "  other plugin is linked with it: keep libraries elsewhere, or pin them.\n"
     "- `--link NAME=FILE` and the setting `link` of the SDK add a library behind those of the "
     "policy,\n"
     "  and `links` of `pnf_source` behind these. No two have one name.\n";
