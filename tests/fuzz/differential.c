@@ -19,7 +19,7 @@
 #define COMPARED_BYTES   ((size_t)1024 * 1024) // of each memory
 #define COMPARED_ITEMS   16384u                // of each table
 #define NESTED_VALUES    32u                   // of a call from the host
-#define VALUES_MAX       1000u                 // the engine's limit of parameters and results
+#define VALUES_MAX       2000u                 // slots: of parameters and results, both up to 1000
 #define SLOTS_RESERVED   2048u                 // of the stack, that the reference does not count
 // More than the reference interpreter's, since whole loop bodies are paid at their beginning.
 #define FUEL_FACTOR  4u
@@ -126,6 +126,8 @@ static bool values_match(const struct side *side, uint8_t type, uint64_t wanted,
         return wanted == SOME_NAN_32 ? is_arithmetic_nan(type, given.u32) : given.u32 == wanted;
     case TYPE_F64:
         return wanted == SOME_NAN_64 ? is_arithmetic_nan(type, given.u64) : given.u64 == wanted;
+    case TYPE_EXNREF: // nobody else can look into it
+        return (wanted == 0) == (given.u64 == 0);
     case TYPE_FUNCREF:
         return functions_match(side, (const struct reference_function *)(uintptr_t)wanted,
                                given.function);
@@ -148,7 +150,8 @@ static bool choose_nested(const struct comparison *c, uint64_t choice, uint32_t 
         return false;
     *index = (uint32_t)(choice >> 16 & UINT16_MAX) % instance->function_count;
     const struct reference_type *type = &instance->functions[*index]->type;
-    return type->parameter_count <= NESTED_VALUES && type->result_count <= NESTED_VALUES;
+    return type->parameter_count <= NESTED_VALUES && type->result_count <= NESTED_VALUES &&
+           reference_has_defaults(type->parameters, type->parameter_count);
 }
 
 // A trap of the nested call becomes the host's or is forgotten, but for the end of fuel and stack.
@@ -162,7 +165,8 @@ static enum trap_code pass_on(enum trap_code code, uint64_t choice)
 static enum trap_code nested_engine(struct host *host, uint64_t choice, uint64_t *hash)
 {
     struct side *side = host->owner;
-    union slot values[NESTED_VALUES];
+    union slot values[2 * NESTED_VALUES];
+    uint8_t types[2 * NESTED_VALUES];
     struct external external;
     struct trap trap;
     uint32_t number, index;
@@ -171,38 +175,43 @@ static enum trap_code nested_engine(struct host *host, uint64_t choice, uint64_t
         return TRAP_NONE;
     const struct reference_type *type =
         &side->comparison->instances[number]->functions[index]->type;
-    for (uint32_t i = 0; i < type->parameter_count; i++)
-        values[i].u64 = host_value(type->parameters[i], choice + i);
+    uint32_t count = reference_slots(type->parameters, type->parameter_count, types);
+    for (uint32_t i = 0; i < count; i++)
+        values[i].u64 = host_value(types[i], choice + i);
     if (!instance_external(side->instances[number], EXTERNAL_FUNCTION, index, &external))
         differ(side->comparison, side, "function %u is not there", index);
     if (engine_invoke(side->engine, external.function, values, &trap) != OUTCOME_OK) {
         *hash = host_mix(*hash, TYPE_I32, trap.code);
         return pass_on(trap.code, choice);
     }
-    for (uint32_t i = 0; i < type->result_count; i++)
-        *hash = host_mix(*hash, type->results[i], values[i].u64);
+    count = reference_slots(type->results, type->result_count, types);
+    for (uint32_t i = 0; i < count; i++)
+        *hash = host_mix(*hash, types[i], values[i].u64);
     return TRAP_NONE;
 }
 
 static enum trap_code nested_reference(struct host *host, uint64_t choice, uint64_t *hash)
 {
     struct comparison *c = host->owner;
-    uint64_t values[NESTED_VALUES];
+    uint64_t values[2 * NESTED_VALUES];
+    uint8_t types[2 * NESTED_VALUES];
     uint32_t number, index;
 
     if (!choose_nested(c, choice, &number, &index))
         return TRAP_NONE;
     const struct reference_function *function = c->instances[number]->functions[index];
     const struct reference_type *type = &function->type;
-    for (uint32_t i = 0; i < type->parameter_count; i++)
-        values[i] = host_value(type->parameters[i], choice + i);
+    uint32_t count = reference_slots(type->parameters, type->parameter_count, types);
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = host_value(types[i], choice + i);
     enum reference_outcome outcome = reference_call(&c->reference, function, values);
     if (outcome == REFERENCE_TRAP) {
         *hash = host_mix(*hash, TYPE_I32, c->reference.trap);
         return pass_on(c->reference.trap, choice);
     }
-    for (uint32_t i = 0; outcome == REFERENCE_OK && i < type->result_count; i++)
-        *hash = host_mix(*hash, type->results[i], values[i]);
+    count = reference_slots(type->results, type->result_count, types);
+    for (uint32_t i = 0; outcome == REFERENCE_OK && i < count; i++)
+        *hash = host_mix(*hash, types[i], values[i]);
     return outcome == REFERENCE_OK ? TRAP_NONE : TRAP_COUNT;
 }
 
@@ -214,11 +223,14 @@ static void compare_globals(const struct comparison *c, const struct side *side,
 
     for (uint32_t i = 0; i < wanted->global_count; i++) {
         const struct reference_global *global = wanted->globals[i];
-        union slot given = *side->instances[number]->globals[i];
+        const union slot *given = side->instances[number]->globals[i];
+        const uint64_t halves[] = {global->value.low, global->value.high};
+        uint8_t slots[2];
 
-        if (!values_match(side, global->type, global->value, given))
-            differ(c, side, "global %u of module %u is %#" PRIx64 ", not %#" PRIx64, i, number,
-                   given.u64, global->value);
+        for (uint32_t k = 0, count = reference_slots(&global->type, 1, slots); k < count; k++)
+            if (!values_match(side, slots[k], halves[k], given[k]))
+                differ(c, side, "global %u of module %u is %#" PRIx64 ", not %#" PRIx64, i, number,
+                       given[k].u64, halves[k]);
     }
 }
 
@@ -258,23 +270,22 @@ static bool bytes_match(const struct reference_memory *wanted, const uint8_t *gi
     return is_arithmetic_nan(width == 4 ? TYPE_F32 : TYPE_F64, bits);
 }
 
-static void compare_memory(const struct comparison *c, const struct side *side, uint32_t number)
+static void compare_memory(const struct comparison *c, const struct side *side, uint32_t number,
+                           uint32_t index)
 {
-    const struct reference_memory *wanted = c->instances[number]->memory;
-
-    if (wanted == NULL)
-        return;
-    const struct memory *given = side->instances[number]->memories[0];
+    const struct reference_memory *wanted = c->instances[number]->memories[index];
+    const struct memory *given = side->instances[number]->memories[index];
     size_t size = wanted->size < COMPARED_BYTES ? wanted->size : COMPARED_BYTES;
+
     if (given->size_bytes != wanted->size)
-        differ(c, side, "memory has %" PRIu64 " bytes, not %" PRIu64, given->size_bytes,
+        differ(c, side, "memory %u has %" PRIu64 " bytes, not %" PRIu64, index, given->size_bytes,
                wanted->size);
     if (size == 0 || memcmp(given->base, wanted->bytes, size) == 0)
         return;
     for (size_t i = 0; i < size;) {
         size_t at = i;
         if (!bytes_match(wanted, given->base, &i))
-            differ(c, side, "memory at %zu is %02x, not %02x", at, given->base[at],
+            differ(c, side, "memory %u at %zu is %02x, not %02x", index, at, given->base[at],
                    wanted->bytes[at]);
     }
 }
@@ -284,7 +295,8 @@ static void compare_state(const struct comparison *c, const struct side *side)
     for (uint32_t i = 0; i < c->instance_count; i++) {
         compare_globals(c, side, i);
         compare_tables(c, side, i);
-        compare_memory(c, side, i);
+        for (uint32_t k = 0; k < c->instances[i]->memory_count; k++)
+            compare_memory(c, side, i, k);
     }
     if (side->host.calls != c->reference_host.calls)
         differ(c, side, "%" PRIu64 " calls of the host, not %" PRIu64, side->host.calls,
@@ -480,7 +492,7 @@ static uint64_t argument(uint8_t type, uint32_t call, uint64_t *random)
     uint64_t value = next_random(random);
     bool special = value >> 60 < 8;
 
-    if (call == 0 || type == TYPE_FUNCREF)
+    if (call == 0 || type == TYPE_FUNCREF || type == TYPE_EXNREF)
         return 0;
     switch (type) {
     case TYPE_I32:
@@ -505,7 +517,8 @@ static void call_side(struct comparison *c, struct side *side, uint32_t number, 
 
     if (!instance_external(side->instances[number], EXTERNAL_FUNCTION, index, &external))
         differ(c, side, "function %u is not there", index);
-    for (uint32_t i = 0; i < type->parameter_count; i++)
+    for (uint32_t i = 0, n = reference_slots(type->parameters, type->parameter_count, NULL); i < n;
+         i++)
         side->values[i].u64 = arguments[i];
     side->outcome = engine_invoke(side->engine, external.function, side->values, &side->trap);
     side->charged = fuel - engine_fuel(side->engine);
@@ -514,8 +527,11 @@ static void call_side(struct comparison *c, struct side *side, uint32_t number, 
 static void compare_results(const struct comparison *c, const struct side *side,
                             const struct reference_type *type)
 {
-    for (uint32_t i = 0; i < type->result_count; i++)
-        if (!values_match(side, type->results[i], c->values[i], side->values[i]))
+    static uint8_t types[VALUES_MAX];
+    uint32_t count = reference_slots(type->results, type->result_count, types);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (!values_match(side, types[i], c->values[i], side->values[i]))
             differ(c, side, "result %u is %#" PRIx64 ", not %#" PRIx64, i, side->values[i].u64,
                    c->values[i]);
 }
@@ -525,11 +541,13 @@ static bool call(struct comparison *c, uint32_t number, uint32_t index, uint32_t
     const struct reference_function *function = c->instances[number]->functions[index];
     const struct reference_type *type = &function->type;
     uint64_t random = c->options->seed + nth * 1000003u + index;
-    uint64_t arguments[VALUES_MAX];
+    static uint64_t arguments[VALUES_MAX];
+    static uint8_t types[VALUES_MAX];
+    uint32_t count = reference_slots(type->parameters, type->parameter_count, types);
 
     snprintf(c->doing, sizeof c->doing, "module %u, call %u of function %u", number, nth, index);
-    for (uint32_t i = 0; i < type->parameter_count; i++)
-        c->values[i] = arguments[i] = argument(type->parameters[i], nth, &random);
+    for (uint32_t i = 0; i < count; i++)
+        c->values[i] = arguments[i] = argument(types[i], nth, &random);
     reference_fuel(&c->reference, c->options->fuel);
     c->outcome = reference_call(&c->reference, function, c->values);
     c->result.steps += c->reference.steps;
@@ -548,13 +566,22 @@ static bool call(struct comparison *c, uint32_t number, uint32_t index, uint32_t
     return true;
 }
 
+// Can the export be called? Functions that are asked for cannot be made up.
+static bool callable(const struct reference_instance *instance, uint32_t export)
+{
+    if (instance->exports[export].kind != KIND_FUNCTION)
+        return false;
+    const struct reference_type *type = &instance->functions[instance->exports[export].index]->type;
+    return reference_has_defaults(type->parameters, type->parameter_count);
+}
+
 static bool call_exports(struct comparison *c, uint32_t number)
 {
     const struct reference_instance *instance = c->instances[number];
 
     for (uint32_t nth = 0; nth < c->options->calls; nth++)
         for (uint32_t i = 0; i < instance->export_count && i < 16; i++)
-            if (instance->exports[i].kind == KIND_FUNCTION && c->done++ >= c->skip &&
+            if (callable(instance, i) && c->done++ >= c->skip &&
                 !call(c, number, instance->exports[i].index, nth))
                 return false;
     return true;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define FUNCTIONS_MAX    256u
-#define ARGUMENTS_MAX    32u
+#define SLOTS_MAX        32u // values of a function, of which a v128 takes two
 #define TRAP_FREQUENCY   61u
 #define NESTED_FREQUENCY 4u
 #define DEPTH_MAX        3u
@@ -27,8 +27,14 @@ uint8_t host_type_byte(valtype type)
         return TYPE_F32;
     case VALTYPE_F64:
         return TYPE_F64;
+    case VALTYPE_V128:
+        return TYPE_V128;
     case VALTYPE_EXTERNREF:
+    case VALTYPE_REF(HEAPTYPE_EXTERN):
         return TYPE_EXTERNREF;
+    case VALTYPE_REF_NULL(HEAPTYPE_EXN):
+    case VALTYPE_REF(HEAPTYPE_EXN):
+        return TYPE_EXNREF;
     default:
         return TYPE_FUNCREF;
     }
@@ -47,7 +53,7 @@ static uint64_t visible(uint8_t type, uint64_t value)
         return (value & 0x7fffffffu) > 0x7f800000u ? 1 : (uint32_t)value;
     if (type == TYPE_F64)
         return (value & INT64_MAX) > 0x7ff0000000000000u ? 1 : value;
-    if (type == TYPE_FUNCREF)
+    if (type == TYPE_FUNCREF || type == TYPE_EXNREF)
         return value != 0;
     return value;
 }
@@ -117,21 +123,36 @@ enum trap_code host_reference(void *context, const struct reference_function *fu
                               uint64_t *values)
 {
     const struct reference_type *type = &function->type;
+    uint8_t parameters[2 * SLOTS_MAX], results[2 * SLOTS_MAX];
 
-    return answer(context, function->index, (struct types){type->parameters, type->parameter_count},
-                  (struct types){type->results, type->result_count}, values);
+    if (type->parameter_count > SLOTS_MAX || type->result_count > SLOTS_MAX)
+        return TRAP_HOST; // the engine's side does not have it
+    uint32_t parameter_count = reference_slots(type->parameters, type->parameter_count, parameters);
+    uint32_t result_count = reference_slots(type->results, type->result_count, results);
+    return answer(context, function->index, (struct types){parameters, parameter_count},
+                  (struct types){results, result_count}, values);
+}
+
+static uint32_t put_slots(const valtype *types, uint32_t count, uint8_t *bytes)
+{
+    uint32_t slots = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t half = 0; half < valtype_slots(types[i]); half++)
+            bytes[slots++] = types[i] == VALTYPE_V128 ? TYPE_I64 : host_type_byte(types[i]);
+    return slots;
 }
 
 static enum trap_code engine_callback(void *context, struct store *store, union slot *slots)
 {
     const struct host_function *function = context;
     const struct deftype *type = type_at(&store->types, function->function->type);
-    uint8_t bytes[ARGUMENTS_MAX];
+    uint8_t bytes[4 * SLOTS_MAX];
+    uint32_t parameters = put_slots(deftype_parameters(type), type->parameter_count, bytes);
+    uint32_t results = put_slots(deftype_results(type), type->result_count, bytes + 2 * SLOTS_MAX);
 
-    for (uint32_t i = 0; i < type->parameter_count + type->result_count; i++)
-        bytes[i] = host_type_byte(type->types[i]);
-    return answer(function->host, function->number, (struct types){bytes, type->parameter_count},
-                  (struct types){bytes + type->parameter_count, type->result_count}, &slots->u64);
+    return answer(function->host, function->number, (struct types){bytes, parameters},
+                  (struct types){bytes + 2 * SLOTS_MAX, results}, &slots->u64);
 }
 
 uint32_t host_function_number(const struct function *function)
@@ -148,6 +169,16 @@ uint64_t reference_made_global(uint8_t type)
                               : 0;
 }
 
+// No typed references and no exceptions: it cannot make those up.
+static bool can_answer(const struct deftype *type)
+{
+    for (uint32_t i = 0; i < type->parameter_count + type->result_count; i++)
+        if (valtype_is_reference(type->types[i]) && type->types[i] != VALTYPE_FUNCREF &&
+            type->types[i] != VALTYPE_EXTERNREF)
+            return false;
+    return type->parameter_count <= SLOTS_MAX && type->result_count <= SLOTS_MAX;
+}
+
 static bool define_function(struct host *host, struct engine *engine, const struct import *import,
                             uint32_t type_number, struct error *error)
 {
@@ -162,8 +193,7 @@ static bool define_function(struct host *host, struct engine *engine, const stru
     *function = (struct host_function){
         .host = host, .number = host->function_count++, .next = host->functions};
     host->functions = function;
-    if (host->function_count > FUNCTIONS_MAX ||
-        type->parameter_count + type->result_count > ARGUMENTS_MAX ||
+    if (host->function_count > FUNCTIONS_MAX || !can_answer(type) ||
         !engine_define_function(engine, import->module, import->name, host_type, engine_callback,
                                 function, error) ||
         !store_find(store, import->module, import->name, &external))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which modules the reference interpreter can judge: it knows the core feature only. */
+/* Which modules the reference interpreter can judge: all but garbage-collected types,
+ * relaxed vectors and proposals. */
 #pragma once
 
 #include <stdbool.h>

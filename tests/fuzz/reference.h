@@ -2,7 +2,8 @@
 /*
  * A second, slow interpreter that the engine is compared with: a stack machine on the bytes of a
  * module, without any translation. It shares no code with the engine and trusts its modules, which
- * the engine has validated before. WebAssembly 2.0 without vectors, one memory.
+ * the engine has validated before. WebAssembly 3.0 without garbage-collected types, and legacy
+ * exceptions. Floating-point vectors that get a NaN end the run undetermined.
  *
  * Which NaN arithmetic gives is not determined. Here it gives one of two patterns that stand for
  * "some arithmetic NaN"; when the choice would show in anything but a NaN, the run ends
@@ -26,22 +27,39 @@ enum {
     TYPE_I64 = 0x7e,
     TYPE_F32 = 0x7d,
     TYPE_F64 = 0x7c,
+    TYPE_V128 = 0x7b,
     TYPE_FUNCREF = 0x70,
     TYPE_EXTERNREF = 0x6f,
+    TYPE_EXNREF = 0x69,
 };
 
-/* A function type; its bytes stand in a module. */
+/*
+ * A type of values: the byte above; that plus TYPE_NON_NULL, for references; or TYPE_CONCRETE, plus
+ * twice the number of a function type in the store, plus 1 if it may be null.
+ */
+typedef uint16_t reference_valtype;
+
+#define TYPE_NON_NULL 0x80u
+#define TYPE_CONCRETE 0x100u
+
 struct reference_type {
-    const uint8_t *parameters;
-    const uint8_t *results;
+    const reference_valtype *parameters;
+    const reference_valtype *results;
     uint32_t parameter_count;
     uint32_t result_count;
+    uint32_t number; /* equal types have equal ones */
+    const struct reference_type *next;
+};
+
+/* A v128 has two halves, all others only the low one. */
+struct reference_value {
+    uint64_t low, high;
 };
 
 /* Where a block ends: offsets from the function's code, just behind the opcodes. */
 struct reference_match {
     uint32_t end;
-    uint32_t otherwise; /* of an if: its else, or 0 */
+    uint32_t otherwise; /* of an if: its else, or 0; of a try or catch: the next catch, or 0 */
 };
 
 struct reference_instance;
@@ -62,6 +80,7 @@ struct reference_table {
     uint32_t size;
     uint32_t maximum;
     uint32_t capacity;
+    bool is_64;
 };
 
 struct reference_memory {
@@ -69,6 +88,7 @@ struct reference_memory {
     uint8_t *nans;  /* for each byte: enum reference_nan */
     uint64_t size;
     uint64_t maximum;
+    bool is_64;
     bool has_nans; /* some NaN that is not determined was stored, once */
     struct reference_memory *next;
 };
@@ -82,8 +102,19 @@ enum reference_nan {
 };
 
 struct reference_global {
-    uint64_t value;
-    uint8_t type;
+    struct reference_value value;
+    reference_valtype type;
+};
+
+/* What an exception is one of; the address tells it from others. */
+struct reference_tag {
+    struct reference_type type;
+};
+
+/* An exnref is the address of one of these. */
+struct reference_exception {
+    const struct reference_tag *tag;
+    struct reference_value values[];
 };
 
 struct reference_element {
@@ -98,6 +129,7 @@ struct reference_element {
 struct reference_data {
     const uint8_t *bytes;
     uint32_t size;
+    uint32_t memory;
     const uint8_t *offset; /* expression, NULL unless active */
     bool dropped;
 };
@@ -108,6 +140,7 @@ enum reference_kind {
     KIND_TABLE,
     KIND_MEMORY,
     KIND_GLOBAL,
+    KIND_TAG,
 };
 
 struct reference_name {
@@ -128,13 +161,14 @@ struct reference_instance {
     struct reference_type *types;
     struct reference_function **functions;
     struct reference_table **tables;
-    struct reference_memory *memory;
+    struct reference_memory **memories;
     struct reference_global **globals;
+    struct reference_tag **tags;
     struct reference_element *elements;
     struct reference_data *datas;
     struct reference_export *exports;
-    uint32_t type_count, function_count, table_count, global_count, element_count, data_count,
-        export_count;
+    uint32_t type_count, function_count, table_count, memory_count, global_count, tag_count,
+        element_count, data_count, export_count;
     uint32_t defined_functions; /* read from the function section */
     uint32_t code_count;        /* bodies read */
     bool has_start;
@@ -169,6 +203,8 @@ struct reference_store {
     struct reference_registered *registered;
     struct reference_allocation *allocations;
     struct reference_memory *memories;
+    const struct reference_type *types;
+    uint32_t type_count;
     struct reference_machine *machine;
 
     /* Of the latest run. */
@@ -197,7 +233,16 @@ enum reference_outcome reference_instantiate(struct reference_store *store, cons
 /* Lets later modules import the exports of an instance. */
 void reference_register(struct reference_instance *instance, struct reference_name module);
 
-/* Calls a function. `values` holds the arguments, then the results. */
+/*
+ * What each slot of values of these types is: a byte that stands for a type, of which the v128 has
+ * two of TYPE_I64, and functions of whatever type are TYPE_FUNCREF. `slots` may be NULL. Gives the
+ * number of slots.
+ */
+uint32_t reference_slots(const reference_valtype *types, uint32_t count, uint8_t *slots);
+/* May the host make up values of all these types? Of those of a certain type it cannot. */
+bool reference_has_defaults(const reference_valtype *types, uint32_t count);
+
+/* Calls a function. `values` holds the slots of the arguments, then of the results. */
 enum reference_outcome reference_call(struct reference_store *store,
                                       const struct reference_function *function, uint64_t *values);
 
@@ -209,15 +254,18 @@ void *reference_allocate(struct reference_store *store, size_t count, size_t siz
 
 /* For reference_module.c: the value of a constant expression, and reference_execute.c's state. */
 enum reference_outcome reference_evaluate(struct reference_instance *instance,
-                                          const uint8_t *expression, uint64_t *value);
+                                          const uint8_t *expression, struct reference_value *value);
 enum trap_code reference_table_init(struct reference_instance *instance, uint32_t table,
                                     uint32_t element, uint64_t to, uint64_t from, uint64_t count);
-enum trap_code reference_memory_init(struct reference_instance *instance, uint32_t data,
-                                     uint64_t to, uint64_t from, uint64_t count);
+enum trap_code reference_memory_init(struct reference_instance *instance, uint32_t memory,
+                                     uint32_t data, uint64_t to, uint64_t from, uint64_t count);
 
 /* Numbers of the binary format. */
 uint64_t reference_unsigned(const uint8_t **at);
 int64_t reference_signed(const uint8_t **at);
+/* The type that stands there. */
+reference_valtype reference_read_type(const struct reference_instance *instance,
+                                      const uint8_t **at);
 /* Moves behind the instruction at `*at`; false if there is no such instruction. */
 bool reference_skip(const uint8_t **at);
 

@@ -10,6 +10,7 @@
 #define PAGE_BYTES 65536ull
 #define PAGES_MAX  65536ull
 #define TABLE_MAX  10000000u // the engine's limit
+#define TYPES_MAX  30000u
 
 struct reference_allocation {
     struct reference_allocation *next;
@@ -50,83 +51,12 @@ void reference_finish(struct reference_store *store)
     *store = (struct reference_store){.host = NULL};
 }
 
-/* The binary format. */
-
-uint64_t reference_unsigned(const uint8_t **at)
-{
-    uint64_t value = 0;
-    uint32_t shift = 0;
-    uint8_t byte;
-
-    do {
-        byte = *(*at)++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
-    return value;
-}
-
-int64_t reference_signed(const uint8_t **at)
-{
-    uint64_t value = 0;
-    uint32_t shift = 0;
-    uint8_t byte;
-
-    do {
-        byte = *(*at)++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
-    if (shift < 64 && byte & 0x40)
-        value |= UINT64_MAX << shift;
-    return (int64_t)value;
-}
-
-static bool skip_prefixed(const uint8_t **at)
-{
-    static const uint8_t immediates[] = {0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1};
-    uint64_t opcode = reference_unsigned(at);
-
-    if (opcode >= sizeof immediates)
-        return false;
-    for (uint32_t i = 0; i < immediates[opcode]; i++)
-        reference_unsigned(at);
-    return true;
-}
-
-static void skip_memarg(const uint8_t **at)
-{
-    if (reference_unsigned(at) & 0x40)
-        reference_unsigned(at);
-    reference_unsigned(at);
-}
-
-bool reference_skip(const uint8_t **at)
-{
-    uint8_t opcode = *(*at)++;
-
-    if (opcode == 0xfc)
-        return skip_prefixed(at);
-    if ((opcode >= 0x02 && opcode <= 0x04) || opcode == 0x41 || opcode == 0x42 || opcode == 0xd0) {
-        reference_signed(at);
-    } else if (opcode == 0x0e || opcode == 0x1c) {
-        for (uint64_t count = reference_unsigned(at) + (opcode == 0x0e); count > 0; count--)
-            reference_unsigned(at);
-    } else if (opcode == 0x11) {
-        reference_unsigned(at);
-        reference_unsigned(at);
-    } else if (opcode >= 0x28 && opcode <= 0x3e) {
-        skip_memarg(at);
-    } else if (opcode == 0x43 || opcode == 0x44) {
-        *at += opcode == 0x43 ? 4 : 8;
-    } else if (opcode == 0x0c || opcode == 0x0d || opcode == 0x10 || opcode == 0xd2 ||
-               (opcode >= 0x20 && opcode <= 0x26) || opcode == 0x3f || opcode == 0x40) {
-        reference_unsigned(at);
-    }
-    return opcode <= 0xc4 || (opcode >= 0xd0 && opcode <= 0xd2);
-}
-
 /* Objects. */
+
+struct limits {
+    uint64_t minimum, maximum;
+    bool is_64;
+};
 
 static uint8_t *map(uint64_t size)
 {
@@ -138,14 +68,16 @@ static uint8_t *map(uint64_t size)
     return bytes;
 }
 
-static struct reference_memory *new_memory(struct reference_store *store, uint64_t minimum,
-                                           uint64_t maximum)
+static struct reference_memory *new_memory(struct reference_store *store, struct limits limits)
 {
     struct reference_memory *memory = reference_allocate(store, 1, sizeof *memory);
     uint64_t limit = store->memory_maximum / PAGE_BYTES;
 
-    memory->maximum = (maximum < limit ? maximum : limit) * PAGE_BYTES;
-    memory->size = minimum * PAGE_BYTES;
+    memory->is_64 = limits.is_64;
+    memory->maximum = (limits.maximum < limit ? limits.maximum : limit) * PAGE_BYTES;
+    if (limits.minimum > limit)
+        return NULL;
+    memory->size = limits.minimum * PAGE_BYTES;
     if (memory->size > memory->maximum || store->memory_used + memory->size > store->memory_maximum)
         return NULL;
     store->memory_used += memory->size;
@@ -156,23 +88,23 @@ static struct reference_memory *new_memory(struct reference_store *store, uint64
     return memory;
 }
 
-static struct reference_table *new_table(struct reference_store *store, uint64_t minimum,
-                                         uint64_t maximum)
+static struct reference_table *new_table(struct reference_store *store, struct limits limits)
 {
     struct reference_table *table = reference_allocate(store, 1, sizeof *table);
 
-    if (minimum > TABLE_MAX ||
-        minimum * sizeof *table->elements > store->memory_maximum - store->memory_used)
+    if (limits.minimum > TABLE_MAX ||
+        limits.minimum * sizeof *table->elements > store->memory_maximum - store->memory_used)
         return NULL;
-    store->memory_used += minimum * sizeof *table->elements;
-    table->maximum = maximum < TABLE_MAX ? (uint32_t)maximum : TABLE_MAX;
-    table->size = table->capacity = (uint32_t)minimum;
-    table->elements = reference_allocate(store, minimum, sizeof *table->elements);
+    store->memory_used += limits.minimum * sizeof *table->elements;
+    table->is_64 = limits.is_64;
+    table->maximum = limits.maximum < TABLE_MAX ? (uint32_t)limits.maximum : TABLE_MAX;
+    table->size = table->capacity = (uint32_t)limits.minimum;
+    table->elements = reference_allocate(store, limits.minimum, sizeof *table->elements);
     return table;
 }
 
-static struct reference_global *new_global(struct reference_store *store, uint8_t type,
-                                           uint64_t value)
+static struct reference_global *new_global(struct reference_store *store, reference_valtype type,
+                                           struct reference_value value)
 {
     struct reference_global *global = reference_allocate(store, 1, sizeof *global);
 
@@ -211,8 +143,9 @@ void reference_register(struct reference_instance *instance, struct reference_na
         const struct reference_export *export = &instance->exports[i];
         void *object = export->kind == KIND_FUNCTION ? (void *)instance->functions[export->index]
                        : export->kind == KIND_TABLE  ? (void *)instance->tables[export->index]
-                       : export->kind == KIND_MEMORY ? (void *)instance->memory
-                                                     : (void *)instance->globals[export->index];
+                       : export->kind == KIND_MEMORY ? (void *)instance->memories[export->index]
+                       : export->kind == KIND_GLOBAL ? (void *)instance->globals[export->index]
+                                                     : (void *)instance->tags[export->index];
 
         add(instance->store,
             (struct reference_registered){module, export->name, export->kind, object, NULL});
@@ -244,14 +177,46 @@ static struct reference_name read_name(struct reading *r)
     return name;
 }
 
-static void read_limits(struct reading *r, uint64_t *minimum, uint64_t *maximum)
+static struct limits read_limits(struct reading *r)
 {
     uint8_t flags = *r->at++;
+    struct limits limits = {.is_64 = flags & 4};
 
-    *minimum = reference_unsigned(&r->at);
-    *maximum = flags & 1 ? reference_unsigned(&r->at) : UINT64_MAX;
-    if (flags > 1)
+    limits.minimum = reference_unsigned(&r->at);
+    limits.maximum = flags & 1 ? reference_unsigned(&r->at) : UINT64_MAX;
+    if (flags & ~5)
         r->failed = true;
+    return limits;
+}
+
+static const reference_valtype *read_types(struct reading *r, uint32_t *count)
+{
+    *count = number(r);
+    reference_valtype *types = reference_allocate(r->store, *count, sizeof *types);
+    for (uint32_t i = 0; i < *count; i++)
+        types[i] = reference_read_type(r->instance, &r->at);
+    return types;
+}
+
+static bool types_equal(const struct reference_type *left, const struct reference_type *right)
+{
+    return left->parameter_count == right->parameter_count &&
+           left->result_count == right->result_count &&
+           memcmp(left->parameters, right->parameters,
+                  left->parameter_count * sizeof *left->parameters) == 0 &&
+           memcmp(left->results, right->results, left->result_count * sizeof *left->results) == 0;
+}
+
+// Gives equal types equal numbers.
+static void enter_type(struct reference_store *store, struct reference_type *type)
+{
+    const struct reference_type *known = store->types;
+
+    while (known != NULL && !types_equal(known, type))
+        known = known->next;
+    type->number = known != NULL ? known->number : store->type_count++;
+    type->next = store->types;
+    store->types = type;
 }
 
 static void read_type(struct reading *r, uint32_t i)
@@ -260,30 +225,40 @@ static void read_type(struct reading *r, uint32_t i)
 
     if (*r->at++ != 0x60)
         r->failed = true;
-    type->parameter_count = number(r);
-    type->parameters = r->at;
-    r->at += type->parameter_count;
-    type->result_count = number(r);
-    type->results = r->at;
-    r->at += type->result_count;
+    type->parameters = read_types(r, &type->parameter_count);
+    type->results = read_types(r, &type->result_count);
+    enter_type(r->store, type);
+    if (r->store->type_count > TYPES_MAX)
+        r->failed = true;
 }
 
-static void *make_up(struct reading *r, enum reference_kind kind, struct reference_type type,
-                     uint64_t minimum, uint64_t maximum, uint8_t value_type)
+// What an import is, apart from its kind.
+struct wanted {
+    struct reference_type type;
+    struct limits limits;
+    reference_valtype value_type;
+};
+
+static void *make_up(struct reading *r, enum reference_kind kind, const struct wanted *wanted)
 {
     struct reference_function *function;
 
     switch (kind) {
     case KIND_FUNCTION:
         function = reference_allocate(r->store, 1, sizeof *function);
-        *function = (struct reference_function){.index = r->store->host_count++, .type = type};
+        *function =
+            (struct reference_function){.index = r->store->host_count++, .type = wanted->type};
         return function;
     case KIND_TABLE:
-        return new_table(r->store, minimum, maximum);
+        return new_table(r->store, wanted->limits);
     case KIND_MEMORY:
-        return new_memory(r->store, minimum, maximum);
+        return new_memory(r->store, wanted->limits);
     case KIND_GLOBAL:
-        return new_global(r->store, value_type, reference_made_global(value_type));
+        return new_global(
+            r->store, wanted->value_type,
+            (struct reference_value){reference_made_global((uint8_t)wanted->value_type), 0});
+    case KIND_TAG:
+        break;
     }
     return NULL;
 }
@@ -299,9 +274,11 @@ static void bind(struct reading *r, enum reference_kind kind, void *object)
     else if (kind == KIND_TABLE)
         instance->tables[instance->table_count++] = object;
     else if (kind == KIND_MEMORY)
-        instance->memory = object;
-    else
+        instance->memories[instance->memory_count++] = object;
+    else if (kind == KIND_GLOBAL)
         instance->globals[instance->global_count++] = object;
+    else
+        instance->tags[instance->tag_count++] = object;
 }
 
 static void read_import(struct reading *r, uint32_t i)
@@ -309,25 +286,22 @@ static void read_import(struct reading *r, uint32_t i)
     struct reference_name module = read_name(r), name = read_name(r);
     enum reference_kind kind = (enum reference_kind) * r->at++;
     const struct reference_registered *entry = find(r->store, module, name);
-    struct reference_type type = {NULL, NULL, 0, 0};
-    uint64_t minimum = 0, maximum = 0;
-    uint8_t value_type = 0;
+    struct wanted wanted = {.value_type = 0};
 
     (void)i;
-    if (kind == KIND_FUNCTION) {
-        type = r->instance->types[number(r)];
-    } else if (kind == KIND_GLOBAL) {
-        value_type = *r->at;
-        r->at += 2;
-    } else {
-        r->at += kind == KIND_TABLE;
-        read_limits(r, &minimum, &maximum);
-    }
+    r->at += kind == KIND_TAG; // the attribute
+    if (kind == KIND_FUNCTION || kind == KIND_TAG)
+        wanted.type = r->instance->types[number(r)];
+    if (kind == KIND_GLOBAL || kind == KIND_TABLE)
+        wanted.value_type = reference_read_type(r->instance, &r->at);
+    if (kind == KIND_TABLE || kind == KIND_MEMORY)
+        wanted.limits = read_limits(r);
+    r->at += kind == KIND_GLOBAL; // mutable or not
     if (entry != NULL) {
         bind(r, kind, entry->object);
         return;
     }
-    void *object = make_up(r, kind, type, minimum, maximum, value_type);
+    void *object = make_up(r, kind, &wanted);
     bind(r, kind, object);
     add(r->store, (struct reference_registered){module, name, kind, object, NULL});
 }
@@ -347,25 +321,24 @@ static void read_function(struct reading *r, uint32_t i)
     bind(r, KIND_FUNCTION, function);
 }
 
-static void read_table(struct reading *r, uint32_t i)
-{
-    uint64_t minimum, maximum;
-
-    (void)i;
-    if (*r->at++ == 0x40) // a table with an initialiser
-        r->failed = true;
-    read_limits(r, &minimum, &maximum);
-    bind(r, KIND_TABLE, new_table(r->store, minimum, maximum));
-}
-
 static void read_memory(struct reading *r, uint32_t i)
 {
-    uint64_t minimum, maximum;
+    struct limits limits = read_limits(r);
 
-    read_limits(r, &minimum, &maximum);
-    if (i > 0 || r->instance->memory != NULL)
-        r->failed = true;
-    bind(r, KIND_MEMORY, new_memory(r->store, minimum, maximum < PAGES_MAX ? maximum : PAGES_MAX));
+    (void)i;
+    if (!limits.is_64 && limits.maximum > PAGES_MAX)
+        limits.maximum = PAGES_MAX;
+    bind(r, KIND_MEMORY, new_memory(r->store, limits));
+}
+
+static void read_tag(struct reading *r, uint32_t i)
+{
+    struct reference_tag *tag = reference_allocate(r->store, 1, sizeof *tag);
+
+    (void)i;
+    r->at++; // the attribute
+    tag->type = r->instance->types[number(r)];
+    bind(r, KIND_TAG, tag);
 }
 
 static const uint8_t *read_expression(struct reading *r)
@@ -382,9 +355,9 @@ static const uint8_t *read_expression(struct reading *r)
 }
 
 // Evaluated at once: only imports, functions and earlier globals can be in it.
-static uint64_t read_value(struct reading *r)
+static struct reference_value read_value(struct reading *r)
 {
-    uint64_t value = 0;
+    struct reference_value value = {0, 0};
     const uint8_t *expression = read_expression(r);
 
     if (!r->failed && reference_evaluate(r->instance, expression, &value) != REFERENCE_OK)
@@ -392,12 +365,27 @@ static uint64_t read_value(struct reading *r)
     return value;
 }
 
-static void read_global(struct reading *r, uint32_t i)
+// 0x40 0x00 begins a table with an initialiser.
+static void read_table(struct reading *r, uint32_t i)
 {
-    uint8_t type = *r->at;
+    bool has_initial = *r->at == 0x40;
 
     (void)i;
-    r->at += 2;
+    r->at += has_initial ? 2 : 0;
+    reference_read_type(r->instance, &r->at);
+    struct reference_table *table = new_table(r->store, read_limits(r));
+    uint64_t initial = has_initial ? read_value(r).low : 0;
+    for (uint32_t k = 0; table != NULL && k < table->size; k++)
+        table->elements[k] = initial;
+    bind(r, KIND_TABLE, table);
+}
+
+static void read_global(struct reading *r, uint32_t i)
+{
+    reference_valtype type = reference_read_type(r->instance, &r->at);
+
+    (void)i;
+    r->at++;
     bind(r, KIND_GLOBAL, new_global(r->store, type, read_value(r)));
 }
 
@@ -421,13 +409,15 @@ static void read_element(struct reading *r, uint32_t i)
         element->table = flags & 2 ? number(r) : 0;
         element->offset = read_expression(r);
     }
-    if (flags & 3)
-        r->at++; // the kind or type of the elements
+    if ((flags & 3) && (flags & 4))
+        reference_read_type(r->instance, &r->at);
+    else if (flags & 3)
+        r->at++; // their kind
     element->count = number(r);
     element->values = reference_allocate(r->store, element->count, sizeof *element->values);
     for (uint32_t k = 0; k < element->count && !r->failed; k++)
         element->values[k] =
-            flags & 4 ? read_value(r) : (uintptr_t)r->instance->functions[number(r)];
+            flags & 4 ? read_value(r).low : (uintptr_t)r->instance->functions[number(r)];
 }
 
 static void read_data(struct reading *r, uint32_t i)
@@ -436,7 +426,7 @@ static void read_data(struct reading *r, uint32_t i)
     uint32_t flags = number(r);
 
     if (flags == 2)
-        number(r);
+        data->memory = number(r);
     if (flags != 1)
         data->offset = read_expression(r);
     data->size = number(r);
@@ -444,31 +434,53 @@ static void read_data(struct reading *r, uint32_t i)
     r->at += data->size;
 }
 
+// The blocks of a body that are open.
+struct nesting {
+    struct reference_match *matches;
+    struct open {
+        uint32_t block;  // where it began
+        uint32_t latest; // the block, its else or its latest catch
+    } * open;
+    uint32_t depth;
+};
+
+static void match_instruction(struct nesting *n, uint8_t opcode, uint32_t here, uint32_t behind)
+{
+    struct open *open = n->depth > 0 ? &n->open[n->depth - 1] : NULL;
+
+    if ((opcode >= 0x02 && opcode <= 0x04) || opcode == 0x06 || opcode == 0x1f) {
+        n->open[n->depth++] = (struct open){here, here};
+    } else if (opcode == 0x05 && open != NULL) {
+        n->matches[open->block].otherwise = here + 1;
+    } else if ((opcode == 0x07 || opcode == 0x18 || opcode == 0x19) && open != NULL) {
+        n->matches[open->latest].otherwise = here;
+        open->latest = here;
+    }
+    if ((opcode == 0x0b || opcode == 0x18) && open != NULL) {
+        n->matches[open->block].end = behind;
+        n->depth--;
+    }
+}
+
 // Finds the ends of all blocks of a body.
 static bool match_blocks(struct reference_store *store, struct reference_function *function)
 {
     size_t size = (size_t)(function->end - function->code);
-    uint32_t *open = calloc(size + 1, sizeof *open);
-    uint32_t depth = 0;
+    struct nesting n = {.open = calloc(size + 1, sizeof *n.open)};
     bool fine = true;
     const uint8_t *at = function->code;
 
-    if (open == NULL)
+    if (n.open == NULL)
         abort();
-    function->matches = reference_allocate(store, size, sizeof *function->matches);
+    n.matches = function->matches = reference_allocate(store, size, sizeof *function->matches);
     while (fine && at < function->end) {
         uint8_t opcode = *at;
         uint32_t here = (uint32_t)(at - function->code);
 
-        if (opcode >= 0x02 && opcode <= 0x04)
-            open[depth++] = here;
-        else if (opcode == 0x05)
-            function->matches[open[depth - 1]].otherwise = here + 1;
-        else if (opcode == 0x0b && depth > 0)
-            function->matches[open[--depth]].end = here + 1;
         fine = reference_skip(&at);
+        match_instruction(&n, opcode, here, (uint32_t)(at - function->code));
     }
-    free(open);
+    free(n.open);
     return fine;
 }
 
@@ -483,7 +495,7 @@ static void read_code(struct reading *r, uint32_t i)
     function->local_count = function->type.parameter_count;
     for (uint32_t groups = number(r); groups > 0; groups--) {
         function->local_count += number(r);
-        r->at++;
+        reference_read_type(instance, &r->at);
     }
     function->code = r->at;
     if (!match_blocks(r->store, function))
@@ -495,9 +507,9 @@ typedef void read_item(struct reading *r, uint32_t index);
 
 static void read_section(struct reading *r, uint8_t id)
 {
-    static read_item *const readers[] = {NULL,       read_type,    read_import, read_function,
-                                         read_table, read_memory,  read_global, read_export,
-                                         NULL,       read_element, read_code,   read_data};
+    static read_item *const readers[] = {
+        NULL,        read_type, read_import,  read_function, read_table, read_memory, read_global,
+        read_export, NULL,      read_element, read_code,     read_data,  NULL,        read_tag};
     struct reference_instance *instance = r->instance;
 
     if (id == 8) {
@@ -530,7 +542,9 @@ static void allocate_spaces(struct reading *r, size_t size)
 
     instance->functions = reference_allocate(r->store, size, sizeof *instance->functions);
     instance->tables = reference_allocate(r->store, size, sizeof *instance->tables);
+    instance->memories = reference_allocate(r->store, size, sizeof *instance->memories);
     instance->globals = reference_allocate(r->store, size, sizeof *instance->globals);
+    instance->tags = reference_allocate(r->store, size, sizeof *instance->tags);
 }
 
 static enum reference_outcome trap(struct reference_store *store, enum trap_code code)
@@ -544,7 +558,7 @@ static enum reference_outcome run_segments(struct reference_instance *instance)
 {
     struct reference_store *store = instance->store;
     enum trap_code code = TRAP_NONE;
-    uint64_t at;
+    struct reference_value at;
 
     for (uint32_t i = 0; i < instance->element_count; i++) {
         struct reference_element *element = &instance->elements[i];
@@ -552,7 +566,7 @@ static enum reference_outcome run_segments(struct reference_instance *instance)
         if (element->offset != NULL) {
             if (reference_evaluate(instance, element->offset, &at) != REFERENCE_OK)
                 return REFERENCE_OTHER;
-            code = reference_table_init(instance, element->table, i, at, 0, element->count);
+            code = reference_table_init(instance, element->table, i, at.low, 0, element->count);
         }
         if (code != TRAP_NONE)
             return trap(store, code);
@@ -565,7 +579,7 @@ static enum reference_outcome run_segments(struct reference_instance *instance)
             continue;
         if (reference_evaluate(instance, data->offset, &at) != REFERENCE_OK)
             return REFERENCE_OTHER;
-        code = reference_memory_init(instance, i, at, 0, data->size);
+        code = reference_memory_init(instance, data->memory, i, at.low, 0, data->size);
         if (code != TRAP_NONE)
             return trap(store, code);
         data->dropped = true;
