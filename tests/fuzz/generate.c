@@ -166,6 +166,59 @@ static void put_f64(struct plan *plan)
         put_little_endian(&plan->output, choose_bits(choices, 8), 8);
 }
 
+// Lanes that are all alike, or anything.
+static void put_v128(struct plan *plan)
+{
+    static const uint64_t values[] = {0,
+                                      UINT64_MAX,
+                                      0x3f8000003f800000u,
+                                      0x8000000080000000u,
+                                      0x0001020304050607u,
+                                      0x7f80ff007fff8001u};
+    uint32_t kind = choose(plan->choices, 8);
+    uint64_t bits = kind < 6 ? values[kind] : choose_bits(plan->choices, 8);
+
+    put_byte(&plan->output, 0xfd);
+    put_byte(&plan->output, 0x0c);
+    put_little_endian(&plan->output, bits, 8);
+    put_little_endian(&plan->output, kind == 7 ? choose_bits(plan->choices, 8) : bits, 8);
+}
+
+void put_type(struct output *output, uint8_t type)
+{
+    if (type_is_optional(type) || type_is_certain(type)) {
+        put_byte(output, type_is_optional(type) ? 0x63 : 0x64);
+        put_byte(output, TYPED_INDEX(type));
+    } else {
+        put_byte(output, type);
+    }
+}
+
+static uint32_t typed_function(const struct plan *plan, uint32_t type)
+{
+    uint32_t index = plan->function_count - 1;
+
+    while (index > 0 && plan->functions[index] != type)
+        index--;
+    return index;
+}
+
+void put_reference(struct plan *plan, uint8_t type)
+{
+    struct output *output = &plan->output;
+
+    if (type_is_certain(type) || (type_is_optional(type) && !chance(plan->choices, 3))) {
+        put_byte(output, 0xd2);
+        put_unsigned(output, typed_function(plan, TYPED_INDEX(type)));
+    } else if (type == TYPE_FUNCREF && chance(plan->choices, 2)) {
+        put_byte(output, 0xd2);
+        put_unsigned(output, choose(plan->choices, plan->function_count));
+    } else {
+        put_byte(output, 0xd0);
+        put_byte(output, type_is_optional(type) ? TYPED_INDEX(type) : type);
+    }
+}
+
 void put_constant(struct plan *plan, uint8_t type)
 {
     if (type == TYPE_I32)
@@ -174,13 +227,15 @@ void put_constant(struct plan *plan, uint8_t type)
         put_i64(plan);
     else if (type == TYPE_F32)
         put_f32(plan);
-    else
+    else if (type == TYPE_F64)
         put_f64(plan);
+    else
+        put_v128(plan);
 }
 
 /* What the module has. */
 
-static uint8_t choose_type(struct choices *choices)
+static uint8_t choose_core_type(struct choices *choices)
 {
     static const uint8_t types[] = {TYPE_I32, TYPE_I32,     TYPE_I64, TYPE_F32,
                                     TYPE_F64, TYPE_I32,     TYPE_I64, TYPE_F64,
@@ -189,9 +244,65 @@ static uint8_t choose_type(struct choices *choices)
     return types[choose(choices, sizeof types)];
 }
 
+static uint8_t choose_type(struct plan *plan)
+{
+    static const uint8_t types[] = {
+        TYPE_V128,         TYPE_V128,         TYPE_V128,    TYPE_EXNREF,      TYPE_OPTIONAL,
+        TYPE_OPTIONAL + 1, TYPE_OPTIONAL + 2, TYPE_CERTAIN, TYPE_CERTAIN + 1, TYPE_V128};
+
+    if (plan->newer && chance(plan->choices, 4))
+        return types[choose(plan->choices, sizeof types)];
+    return choose_core_type(plan->choices);
+}
+
+// What blocks give that a tag's payload is caught in.
+static void add_landings(struct plan *plan)
+{
+    uint32_t count = plan->type_count;
+
+    for (uint32_t i = 0; i < count && plan->tag_count < PLAN_TAGS; i++) {
+        const struct plan_type *type = &plan->types[i];
+        struct plan_tag *tag = &plan->tags[plan->tag_count];
+
+        if (type->result_count != 0 || type->parameter_count >= PLAN_RESULTS)
+            continue;
+        plan->tag_count++;
+        tag->type = (uint8_t)i;
+        for (uint32_t k = 0; k < 2; k++) {
+            struct plan_type *landing = &plan->types[plan->type_count];
+            memcpy(landing->results, type->parameters, type->parameter_count);
+            landing->result_count = (uint8_t)(type->parameter_count + k);
+            if (k == 1)
+                landing->results[type->parameter_count] = TYPE_EXNREF;
+            tag->landings[k] = (uint8_t)plan->type_count++;
+        }
+    }
+}
+
+static void plan_type(struct plan *plan, uint32_t index)
+{
+    struct choices *choices = plan->choices;
+    struct plan_type *type = &plan->types[index];
+    const struct plan_type *model = &plan->types[choose(choices, index)];
+    bool large = chance(choices, 8), alike = plan->newer && chance(choices, 3);
+
+    type->parameter_count = (uint8_t)choose(choices, large ? PLAN_PARAMETERS + 1 : 4);
+    type->result_count = (uint8_t)choose(choices, large ? PLAN_PARAMETERS + 1 : 3);
+    if (plan->newer && chance(choices, 3))
+        type->result_count = 0;
+    for (uint32_t k = 0; k < type->parameter_count; k++)
+        type->parameters[k] = choose_type(plan);
+    for (uint32_t k = 0; k < type->result_count; k++)
+        type->results[k] = choose_type(plan);
+    if (alike) { // for tail calls
+        type->result_count = model->result_count;
+        memcpy(type->results, model->results, model->result_count);
+    }
+}
+
 static void plan_types(struct plan *plan)
 {
-    static const struct plan_type always[] = {
+    static const struct plan_type always[TYPED_COUNT] = {
         {.parameter_count = 0},
         {.parameters = {TYPE_I32}, .parameter_count = 1, .results = {TYPE_I32}, .result_count = 1},
         {.results = {TYPE_I32, TYPE_I64}, .result_count = 2},
@@ -200,21 +311,31 @@ static void plan_types(struct plan *plan)
     if (plan->first != NULL) { // the same, so that functions' types agree
         memcpy(plan->types, plan->first->types, sizeof plan->types);
         plan->type_count = plan->first->type_count;
+        memcpy(plan->tags, plan->first->tags, sizeof plan->tags);
+        plan->tag_count = plan->first->tag_count;
+        plan->newer = plan->first->newer;
+        plan->imported_tag_count = choose(plan->choices, plan->tag_count + 1);
         return;
     }
+    plan->newer = !chance(plan->choices, 4);
     memcpy(plan->types, always, sizeof always);
-    plan->type_count = 3 + choose(plan->choices, PLAN_TYPES - 3);
-    for (uint32_t i = 3; i < plan->type_count; i++) {
-        struct plan_type *type = &plan->types[i];
-        bool large = chance(plan->choices, 8);
+    plan->type_count = TYPED_COUNT + choose(plan->choices, PLAN_BASIC - TYPED_COUNT);
+    for (uint32_t i = TYPED_COUNT; i < plan->type_count; i++)
+        plan_type(plan, i);
+    if (plan->newer)
+        add_landings(plan);
+}
 
-        type->parameter_count = (uint8_t)choose(plan->choices, large ? PLAN_PARAMETERS + 1 : 4);
-        type->result_count = (uint8_t)choose(plan->choices, large ? PLAN_RESULTS + 1 : 3);
-        for (uint32_t k = 0; k < type->parameter_count; k++)
-            type->parameters[k] = choose_type(plan->choices);
-        for (uint32_t k = 0; k < type->result_count; k++)
-            type->results[k] = choose_type(plan->choices);
-    }
+// The host makes up neither typed references nor exceptions, and takes no more than 32 slots.
+static bool host_can_have(const struct plan_type *type)
+{
+    for (uint32_t i = 0; i < type->parameter_count; i++)
+        if (type->parameters[i] < TYPE_EXTERNREF)
+            return false;
+    for (uint32_t i = 0; i < type->result_count; i++)
+        if (type->results[i] < TYPE_EXTERNREF)
+            return false;
+    return type->parameter_count <= 16 && type->result_count <= 16;
 }
 
 static void plan_functions(struct plan *plan)
@@ -225,6 +346,8 @@ static void plan_functions(struct plan *plan)
     plan->imported_function_count = choose(choices, 4);
     for (uint32_t i = 0; i < plan->imported_function_count; i++) {
         plan->functions[i] = (uint8_t)choose(choices, plan->type_count);
+        if (!host_can_have(&plan->types[plan->functions[i]]))
+            plan->functions[i] %= TYPED_COUNT;
         plan->import_sources[i] = NO_FUNCTION;
         if (first != NULL && !chance(choices, 4)) {
             uint32_t source = choose(choices, first->function_count);
@@ -235,6 +358,8 @@ static void plan_functions(struct plan *plan)
     plan->function_count = plan->imported_function_count + 1 + choose(choices, 5);
     for (uint32_t i = plan->imported_function_count; i < plan->function_count; i++)
         plan->functions[i] = (uint8_t)choose(choices, plan->type_count);
+    for (uint32_t i = 0; i < TYPED_COUNT && plan->newer; i++)
+        plan->functions[plan->function_count++] = (uint8_t)i;
 }
 
 // Imported globals of the host come first; their names say what they are.
@@ -244,14 +369,14 @@ static void plan_globals(struct plan *plan)
 
     plan->imported_global_count = choose(choices, 3);
     for (uint32_t i = 0; i < plan->imported_global_count; i++) {
-        uint8_t type = choose_type(choices);
+        uint8_t type = choose_core_type(choices);
         plan->globals[i] = (struct plan_global){type, chance(choices, 2)};
     }
     plan->budget = plan->imported_global_count;
     plan->globals[plan->budget] = (struct plan_global){TYPE_I32, true};
     plan->global_count = plan->budget + 1 + choose(choices, 10);
     for (uint32_t i = plan->budget + 1; i < plan->global_count; i++)
-        plan->globals[i] = (struct plan_global){choose_type(choices), !chance(choices, 4)};
+        plan->globals[i] = (struct plan_global){choose_type(plan), !chance(choices, 4)};
 }
 
 static void plan_memory(struct plan *plan)
@@ -274,6 +399,38 @@ static void plan_memory(struct plan *plan)
     plan->memory_maximum = (uint8_t)(plan->memory_minimum + choose(choices, 4));
 }
 
+// Small ones, so that bounds are met; the second module may have the first's.
+static void plan_other_memories(struct plan *plan)
+{
+    struct choices *choices = plan->choices;
+    const struct plan *first = plan->first;
+
+    if (!plan->newer)
+        return;
+    plan->other_count = choose(choices, PLAN_MEMORIES + 1);
+    for (uint32_t i = 0; i < plan->other_count; i++) {
+        uint8_t minimum = (uint8_t)choose(choices, 3);
+        plan->others[i] = (struct plan_memory){.is_64 = chance(choices, 2),
+                                               .limited = !chance(choices, 4),
+                                               .minimum = minimum,
+                                               .maximum = (uint8_t)(minimum + choose(choices, 3))};
+    }
+    plan->other_imported = first != NULL && first->other_count > 0 && plan->other_count > 0 &&
+                           (plan->memory_imported || !plan->has_memory);
+    if (plan->other_imported)
+        plan->others[0] = first->others[0];
+}
+
+static uint8_t choose_table_type(struct plan *plan)
+{
+    uint32_t typed = choose(plan->choices, 4);
+
+    if (plan->newer && typed < 2)
+        return (uint8_t)((typed == 0 ? TYPE_OPTIONAL : TYPE_CERTAIN) +
+                         choose(plan->choices, TYPED_COUNT));
+    return chance(plan->choices, 2) ? TYPE_FUNCREF : TYPE_EXTERNREF;
+}
+
 static void plan_tables(struct plan *plan)
 {
     struct choices *choices = plan->choices;
@@ -282,7 +439,8 @@ static void plan_tables(struct plan *plan)
     for (uint32_t i = 0; i < plan->table_count; i++) {
         struct plan_table *table = &plan->tables[i];
 
-        table->type = i == 0 || chance(choices, 2) ? TYPE_FUNCREF : TYPE_EXTERNREF;
+        table->type = i == 0 ? TYPE_FUNCREF : choose_table_type(plan);
+        table->is_64 = i > 0 && plan->newer && chance(choices, 2);
         table->minimum = (uint16_t)(i == 0 ? 4 + choose(choices, 12) : choose(choices, 8));
         if (i > 0 && chance(choices, 16))
             table->minimum = 9000; // more than the engine does in one go
@@ -298,6 +456,7 @@ static void plan_tables(struct plan *plan)
 static void plan_segments(struct plan *plan)
 {
     struct choices *choices = plan->choices;
+    uint32_t memories = plan->has_memory + plan->other_count;
 
     plan->element_count = 2 + choose(choices, PLAN_SEGMENTS - 1);
     // The first declares all functions, the second fills table 0.
@@ -307,310 +466,21 @@ static void plan_segments(struct plan *plan)
         .type = TYPE_FUNCREF, .count = (uint8_t)choose(choices, 5), .active = true};
     for (uint32_t i = 2; i < plan->element_count; i++)
         plan->elements[i] = (struct plan_segment){
-            .type = chance(choices, 3) ? TYPE_EXTERNREF : TYPE_FUNCREF,
+            .type = choose_table_type(plan),
             .count = (uint8_t)choose(choices, 6),
             .expressions = chance(choices, 2),
         };
-    plan->data_count = plan->has_memory ? choose(choices, PLAN_SEGMENTS) : 0;
-    for (uint32_t i = 0; i < plan->data_count; i++)
-        plan->datas[i] = (struct plan_segment){.count = (uint8_t)choose(choices, 64),
-                                               .active = chance(choices, 2)};
-}
-
-/* Sections. */
-
-// Sizes are written last, into five bytes.
-static size_t begin_sized(struct output *output)
-{
-    output->size += 5;
-    return output->size;
-}
-
-static void end_sized(struct output *output, size_t start)
-{
-    size_t size = output->size - start;
-
-    for (uint32_t i = 0; i < 5; i++)
-        output->bytes[start - 5 + i] = (uint8_t)((size >> 7 * i & 0x7f) | (i < 4 ? 0x80 : 0));
-}
-
-static size_t begin_section(struct output *output, uint8_t id, uint32_t count)
-{
-    put_byte(output, id);
-    size_t start = begin_sized(output);
-    put_unsigned(output, count);
-    return start;
-}
-
-// Names of one letter, and a number.
-static void put_name(struct output *output, char letter, uint32_t number)
-{
-    put_unsigned(output, 2);
-    put_byte(output, (uint8_t)letter);
-    put_byte(output, (uint8_t)('0' + number));
-}
-
-static void put_text(struct output *output, const char *text)
-{
-    put_unsigned(output, strlen(text));
-    while (*text != '\0')
-        put_byte(output, (uint8_t)*text++);
-}
-
-static void put_limits(struct output *output, bool limited, uint32_t minimum, uint32_t maximum)
-{
-    put_byte(output, limited);
-    put_unsigned(output, minimum);
-    if (limited)
-        put_unsigned(output, maximum);
-}
-
-static void put_types(struct plan *plan)
-{
-    struct output *output = &plan->output;
-    size_t start = begin_section(output, 1, plan->type_count);
-
-    for (uint32_t i = 0; i < plan->type_count; i++) {
-        const struct plan_type *type = &plan->types[i];
-
-        put_byte(output, 0x60);
-        put_unsigned(output, type->parameter_count);
-        for (uint32_t k = 0; k < type->parameter_count; k++)
-            put_byte(output, type->parameters[k]);
-        put_unsigned(output, type->result_count);
-        for (uint32_t k = 0; k < type->result_count; k++)
-            put_byte(output, type->results[k]);
-    }
-    end_sized(output, start);
-}
-
-static void put_function_imports(struct plan *plan)
-{
-    struct output *output = &plan->output;
-
-    for (uint32_t i = 0; i < plan->imported_function_count; i++) {
-        bool from_first = plan->import_sources[i] != NO_FUNCTION;
-
-        put_text(output, from_first ? "first" : plan->number == 0 ? "host" : "host1");
-        put_name(output, 'f', from_first ? plan->import_sources[i] : i);
-        put_byte(output, 0);
-        put_unsigned(output, plan->functions[i]);
-    }
-}
-
-static void put_imports(struct plan *plan)
-{
-    struct output *output = &plan->output;
-    uint32_t count = plan->imported_function_count + plan->imported_global_count +
-                     plan->memory_imported + plan->table_imported;
-    size_t start = begin_section(output, 2, count);
-
-    put_function_imports(plan);
-    for (uint32_t i = 0; i < plan->imported_global_count; i++) {
-        const struct plan_global *global = &plan->globals[i];
-
-        put_text(output, global->is_mutable ? "variable" : "constant");
-        put_name(output, 'g', (uint32_t)(global->type - TYPE_EXTERNREF));
-        put_byte(output, 3);
-        put_byte(output, global->type);
-        put_byte(output, global->is_mutable);
-    }
-    if (plan->memory_imported) {
-        put_text(output, plan->first != NULL ? "first" : "host");
-        put_name(output, 'm', 0);
-        put_byte(output, 2);
-        put_limits(output, plan->memory_limited, plan->memory_minimum, plan->memory_maximum);
-    }
-    if (plan->table_imported) {
-        put_text(output, plan->first != NULL ? "first" : "host");
-        put_name(output, 't', 0);
-        put_byte(output, 1);
-        put_byte(output, plan->tables[0].type);
-        put_limits(output, true, plan->tables[0].minimum, plan->tables[0].maximum);
-    }
-    end_sized(output, start);
-}
-
-static void put_declarations(struct plan *plan)
-{
-    struct output *output = &plan->output;
-    uint32_t tables = plan->table_count - plan->table_imported;
-    size_t start = begin_section(output, 3, plan->function_count - plan->imported_function_count);
-
-    for (uint32_t i = plan->imported_function_count; i < plan->function_count; i++)
-        put_unsigned(output, plan->functions[i]);
-    end_sized(output, start);
-    start = begin_section(output, 4, tables);
-    for (uint32_t i = plan->table_count - tables; i < plan->table_count; i++) {
-        put_byte(output, plan->tables[i].type);
-        put_limits(output, true, plan->tables[i].minimum, plan->tables[i].maximum);
-    }
-    end_sized(output, start);
-    if (!plan->has_memory || plan->memory_imported)
-        return;
-    start = begin_section(output, 5, 1);
-    put_limits(output, plan->memory_limited, plan->memory_minimum, plan->memory_maximum);
-    end_sized(output, start);
-}
-
-static void put_reference(struct plan *plan, uint8_t type)
-{
-    struct output *output = &plan->output;
-
-    if (type == TYPE_FUNCREF && chance(plan->choices, 2)) {
-        put_byte(output, 0xd2);
-        put_unsigned(output, choose(plan->choices, plan->function_count));
-    } else {
-        put_byte(output, 0xd0);
-        put_byte(output, type);
-    }
-}
-
-static void put_globals(struct plan *plan)
-{
-    struct output *output = &plan->output;
-    size_t start = begin_section(output, 6, plan->global_count - plan->imported_global_count);
-
-    for (uint32_t i = plan->imported_global_count; i < plan->global_count; i++) {
-        const struct plan_global *global = &plan->globals[i];
-        uint32_t source = choose(plan->choices, plan->imported_global_count + 1);
-
-        put_byte(output, global->type);
-        put_byte(output, global->is_mutable);
-        if (source > 0 && plan->globals[source - 1].type == global->type &&
-            !plan->globals[source - 1].is_mutable) {
-            put_byte(output, 0x23);
-            put_unsigned(output, source - 1);
-        } else if (global->type == TYPE_FUNCREF || global->type == TYPE_EXTERNREF) {
-            put_reference(plan, global->type);
-        } else {
-            put_constant(plan, global->type);
-        }
-        put_byte(output, 0x0b);
-    }
-    end_sized(output, start);
-}
-
-static void put_export(struct output *output, char letter, uint32_t index, uint8_t kind)
-{
-    put_name(output, letter, index);
-    put_byte(output, kind);
-    put_unsigned(output, index);
-}
-
-static void put_exports(struct plan *plan)
-{
-    struct output *output = &plan->output;
-    size_t start = begin_section(output, 7,
-                                 plan->function_count + plan->has_memory + plan->table_count +
-                                     plan->global_count);
-
-    for (uint32_t i = 0; i < plan->function_count; i++)
-        put_export(output, 'f', i, 0);
-    for (uint32_t i = 0; i < plan->table_count; i++)
-        put_export(output, 't', i, 1);
-    if (plan->has_memory)
-        put_export(output, 'm', 0, 2);
-    for (uint32_t i = 0; i < plan->global_count; i++)
-        put_export(output, 'g', i, 3);
-    end_sized(output, start);
-}
-
-// The start function, if chosen, is one that takes and gives nothing.
-static void put_start(struct plan *plan)
-{
-    if (!chance(plan->choices, 4))
-        return;
-    for (uint32_t i = plan->imported_function_count; i < plan->function_count; i++) {
-        const struct plan_type *type = &plan->types[plan->functions[i]];
-
-        if (type->parameter_count == 0 && type->result_count == 0) {
-            size_t start = begin_section(&plan->output, 8, i);
-            end_sized(&plan->output, start);
-            return;
-        }
-    }
-}
-
-static void put_element(struct plan *plan, uint32_t index)
-{
-    struct output *output = &plan->output;
-    const struct plan_segment *segment = &plan->elements[index];
-    bool expressions = segment->expressions || segment->type == TYPE_EXTERNREF;
-
-    put_byte(output, (segment->active        ? 0u
-                      : segment->declarative ? 3u
-                                             : 1u) |
-                         (expressions ? 4u : 0u));
-    if (segment->active) {
-        put_byte(output, 0x41);
-        put_byte(output, 0);
-        put_byte(output, 0x0b);
-    } else {
-        put_byte(output, expressions ? segment->type : 0);
-    }
-    put_unsigned(output, segment->count);
-    for (uint32_t i = 0; i < segment->count; i++) {
-        if (expressions) {
-            put_reference(plan, segment->type);
-            put_byte(output, 0x0b);
-        } else if (segment->declarative) {
-            put_unsigned(output, i);
-        } else {
-            uint32_t function = choose(plan->choices, plan->function_count);
-            put_unsigned(output, function);
-            if (segment->active)
-                plan->tables[0].functions[i] = (uint8_t)function;
-        }
-    }
-}
-
-static void put_elements(struct plan *plan)
-{
-    size_t start = begin_section(&plan->output, 9, plan->element_count);
-
-    for (uint32_t i = 0; i < plan->element_count; i++)
-        put_element(plan, i);
-    end_sized(&plan->output, start);
-}
-
-static void put_code(struct plan *plan)
-{
-    struct output *output = &plan->output;
-    uint32_t count = plan->function_count - plan->imported_function_count;
-    size_t start = begin_section(output, 12, plan->data_count);
-
-    end_sized(output, start);
-    start = begin_section(output, 10, count);
-    for (uint32_t i = 0; i < count; i++) {
-        size_t body = begin_sized(output);
-
-        generate_body(plan, plan->imported_function_count + i);
-        end_sized(output, body);
-    }
-    end_sized(output, start);
-}
-
-static void put_datas(struct plan *plan)
-{
-    struct output *output = &plan->output;
-    size_t start = begin_section(output, 11, plan->data_count);
-
+    plan->data_count = memories > 0 ? choose(choices, PLAN_SEGMENTS) : 0;
     for (uint32_t i = 0; i < plan->data_count; i++) {
-        const struct plan_segment *segment = &plan->datas[i];
-
-        put_byte(output, !segment->active);
-        if (segment->active) {
-            put_byte(output, 0x41);
-            put_signed(output,
-                       (int64_t)choose_bits(plan->choices, chance(plan->choices, 9) ? 2 : 1));
-            put_byte(output, 0x0b);
-        }
-        put_unsigned(output, segment->count);
-        for (uint32_t k = 0; k < segment->count; k++)
-            put_byte(output, (k * 37 + i * 11 + 1) & 0xff);
+        uint32_t memory = choose(choices, memories);
+        bool other = memory >= plan->has_memory;
+        bool empty = other && plan->others[memory - plan->has_memory].minimum == 0;
+        plan->datas[i] = (struct plan_segment){
+            .count = (uint8_t)choose(choices, 64),
+            .active = chance(choices, 2) && (!empty || chance(choices, 16)),
+            .memory = (uint8_t)memory,
+        };
     }
-    end_sized(output, start);
 }
 
 static void generate_module(struct plan *plan)
@@ -623,17 +493,10 @@ static void generate_module(struct plan *plan)
     plan_functions(plan);
     plan_globals(plan);
     plan_memory(plan);
+    plan_other_memories(plan);
     plan_tables(plan);
     plan_segments(plan);
-    put_types(plan);
-    put_imports(plan);
-    put_declarations(plan);
-    put_globals(plan);
-    put_exports(plan);
-    put_start(plan);
-    put_elements(plan);
-    put_code(plan);
-    put_datas(plan);
+    generate_sections(plan);
 }
 
 void generate(const uint8_t *input, size_t size, struct generated *generated)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Makes valid modules out of any bytes: each byte is a choice, and when there are no more, the
- * simplest is chosen. WebAssembly 2.0 without vectors. Memory accesses mostly hit, loops mostly end
- * and divisions mostly work, so that much is executed; locals and globals are written to memory at
- * the end of functions, so that much is seen.
+ * simplest is chosen. Three modules of four may have what came after WebAssembly 2.0 without
+ * vectors, but for garbage-collected types and relaxed vectors. Memory accesses mostly hit, loops
+ * mostly end and divisions mostly work, so that much is executed; locals and globals are written to
+ * memory at the end of functions, so that much is seen.
  */
 #pragma once
 

@@ -15,8 +15,8 @@
 
 #define LABELS_MAX   9u
 #define OPERANDS_MAX 48u // more are dropped
-#define STACK_MAX    256u
-#define LOCALS_MAX   24u
+#define STACK_MAX    1024u
+#define LOCALS_MAX   32u
 #define COUNTERS     3u
 #define CHAIN_MAX    4u
 #define NOTHING      UINT32_MAX // no local, no global
@@ -26,8 +26,10 @@ struct open_block {
     uint8_t opcode; /* 0 for the function */
     const uint8_t *parameters, *results;
     uint8_t parameter_count, result_count;
+    bool has_index; /* its type is one of the module's */
     uint32_t height;
     uint32_t statements; /* left for it */
+    uint8_t tag;         /* of a try: the next to catch */
     uint32_t counter;    /* of a loop: the local that counts turns, or NOTHING */
     bool unreachable;
 };
@@ -75,6 +77,7 @@ void body_pushed(struct body *b, uint8_t type);
 void body_popped(struct body *b, uint32_t count);
 struct open_block *body_innermost(struct body *b);
 bool body_is_reference(uint8_t type);
+bool body_is_number(uint8_t type);
 
 /* Instructions. `gives` is 0 where nothing is given. */
 void body_plain(struct body *b, uint8_t opcode, uint32_t takes, uint8_t gives);
@@ -121,6 +124,37 @@ void body_open_plain(struct body *b, uint8_t opcode);
 void body_end_of_path(struct body *b);
 /* A call of some function. */
 void body_call(struct body *b);
+/* What a call does to the operands. */
+void body_apply_type(struct body *b, const struct plan_type *type);
+/* Branches back, and other things that would go on for ever, are done while a global that they
+ * count down is no multiple of 16: the condition, and the counting. */
+void body_push_budget(struct body *b);
+void body_spend_budget(struct body *b);
+/* Opens a block of that type, after its operands were made; see struct open_block. */
+void body_open(struct body *b, struct open_block block, uint32_t type);
+/* The same, behind the instruction. */
+void body_enter(struct body *b, struct open_block block);
+/* Chooses a block type, which is written only later. */
+uint32_t body_choose_block_type(struct body *b, struct open_block *block);
+/* The types that a branch to the block takes. */
+const uint8_t *body_label_types(const struct open_block *block, uint32_t *count);
+/* Gives what stays on the stack the types that a label has. */
+void body_retype(struct body *b, const uint8_t *types, uint32_t count);
 
-/* One of the engine's fused sequences (generate_sequence.c). */
-void body_sequence(struct body *b);
+/* Statements. */
+void body_sequence(struct body *b);    /* one of the engine's fused sequences */
+void body_bulk_memory(struct body *b); /* generate_storage.c: the first memory, all at once */
+void body_use_table(struct body *b);
+void body_other_memory(struct body *b);
+void body_tail_call(struct body *b); /* generate_reference.c */
+void body_call_reference(struct body *b);
+void body_use_reference(struct body *b);
+void body_try_table(struct body *b); /* generate_exception.c */
+void body_legacy_try(struct body *b);
+void body_throw(struct body *b);
+void body_vector(struct body *b); /* generate_vector.c */
+void body_vector_memory(struct body *b);
+
+/* The body of a try, or a catch of it, has ended: goes on with a catch, or ends it. True: there is
+ * more. */
+bool body_next_catch(struct body *b);

@@ -34,7 +34,7 @@ static uint8_t top_type(struct body *b)
 {
     uint8_t type = b->height > body_innermost(b)->height ? b->stack[b->height - 1] : TYPE_FUNCREF;
 
-    return body_is_reference(type) || chance(b->choices, 6) ? body_any_number(b) : type;
+    return !body_is_number(type) || chance(b->choices, 6) ? body_any_number(b) : type;
 }
 
 static void operate(struct body *b)
@@ -123,7 +123,9 @@ static void select_one(struct body *b)
     if (body_is_reference(type) || chance(b->choices, 3)) {
         body_byte(b, 0x1c);
         body_byte(b, 1);
-        body_plain(b, type, 3, type);
+        put_type(b->output, type);
+        body_popped(b, 3);
+        body_pushed(b, type);
     } else {
         body_plain(b, 0x1b, 3, type);
     }
@@ -133,7 +135,7 @@ static void select_one(struct body *b)
 
 // Chooses a block type, writes it only later; its parameters must be on the stack before the
 // block's own condition.
-static uint32_t choose_block_type(struct body *b, struct open_block *block)
+uint32_t body_choose_block_type(struct body *b, struct open_block *block)
 {
     uint32_t kind = choose(b->choices, 4);
     const struct plan_type *type;
@@ -150,6 +152,7 @@ static uint32_t choose_block_type(struct body *b, struct open_block *block)
     }
     uint32_t index = choose(b->choices, b->plan->type_count);
     type = &b->plan->types[index];
+    block->has_index = true;
     block->parameters = type->parameters;
     block->parameter_count = type->parameter_count;
     block->results = type->results;
@@ -171,6 +174,26 @@ static uint32_t begin_counter(struct body *b)
     return b->local_count + open;
 }
 
+void body_enter(struct body *b, struct open_block block)
+{
+    body_popped(b, block.parameter_count);
+    block.height = b->height;
+    block.statements = 1 + choose(b->choices, 12);
+    b->blocks[b->depth++] = block;
+    for (uint32_t i = 0; i < block.parameter_count; i++)
+        body_pushed(b, block.parameters[i]);
+}
+
+void body_open(struct body *b, struct open_block block, uint32_t type)
+{
+    body_byte(b, block.opcode);
+    if (block.has_index)
+        put_signed(b->output, type);
+    else
+        put_type(b->output, (uint8_t)type);
+    body_enter(b, block);
+}
+
 static void open_block(struct body *b)
 {
     static const uint8_t opcodes[] = {0x02, 0x03, 0x04, 0x04, 0x03};
@@ -182,7 +205,7 @@ static void open_block(struct body *b)
         return;
     if (block.opcode == 0x03)
         block.counter = begin_counter(b);
-    uint32_t type = choose_block_type(b, &block);
+    uint32_t type = body_choose_block_type(b, &block);
     body_want(b, block.parameters, block.parameter_count);
     if (block.opcode == 0x04) {
         if (chance(b->choices, 2))
@@ -191,17 +214,7 @@ static void open_block(struct body *b)
             body_push_chain(b, condition, 1);
         body_popped(b, 1);
     }
-    body_byte(b, block.opcode);
-    if (block.parameters != NULL)
-        put_signed(b->output, type);
-    else
-        body_byte(b, type);
-    body_popped(b, block.parameter_count);
-    block.height = b->height;
-    block.statements = 1 + choose(b->choices, 12);
-    b->blocks[b->depth++] = block;
-    for (uint32_t i = 0; i < block.parameter_count; i++)
-        body_pushed(b, block.parameters[i]);
+    body_open(b, block, type);
 }
 
 void body_open_plain(struct body *b, uint8_t opcode)
@@ -221,7 +234,7 @@ void body_end_of_path(struct body *b)
     block->statements = chance(b->choices, 3) ? choose(b->choices, 4) : 0;
 }
 
-static const uint8_t *label_types(const struct open_block *block, uint32_t *count)
+const uint8_t *body_label_types(const struct open_block *block, uint32_t *count)
 {
     bool loop = block->opcode == 0x03;
 
@@ -230,14 +243,14 @@ static const uint8_t *label_types(const struct open_block *block, uint32_t *coun
 }
 
 // Branches back are taken while a global that they count down is no multiple of 16.
-static void push_budget(struct body *b)
+void body_push_budget(struct body *b)
 {
     body_global(b, 0x23, b->plan->budget);
     body_i32(b, 15);
     body_plain(b, 0x71, 2, TYPE_I32);
 }
 
-static void spend_budget(struct body *b)
+void body_spend_budget(struct body *b)
 {
     body_global(b, 0x23, b->plan->budget);
     body_i32(b, 1);
@@ -246,7 +259,7 @@ static void spend_budget(struct body *b)
 }
 
 // The operands that a conditional branch leaves have the label's types, even those from nowhere.
-static void retype(struct body *b, const uint8_t *types, uint32_t count)
+void body_retype(struct body *b, const uint8_t *types, uint32_t count)
 {
     body_popped(b, count);
     for (uint32_t i = 0; i < count; i++)
@@ -257,13 +270,13 @@ static void branch_if(struct body *b)
 {
     uint32_t index = choose(b->choices, b->depth), count;
     const struct open_block *target = &b->blocks[b->depth - 1 - index];
-    const uint8_t *types = label_types(target, &count);
+    const uint8_t *types = body_label_types(target, &count);
 
     if (target->opcode == 0x03)
-        spend_budget(b);
+        body_spend_budget(b);
     body_want(b, types, count);
     if (target->opcode == 0x03)
-        push_budget(b);
+        body_push_budget(b);
     else if (chance(b->choices, 2))
         body_push_simple(b, TYPE_I32);
     else
@@ -271,14 +284,14 @@ static void branch_if(struct body *b)
     body_byte(b, 0x0d);
     body_number(b, index);
     body_popped(b, 1);
-    retype(b, types, count);
+    body_retype(b, types, count);
 }
 
 static void branch(struct body *b)
 {
     uint32_t index = choose(b->choices, b->depth), count;
     const struct open_block *target = &b->blocks[b->depth - 1 - index];
-    const uint8_t *types = label_types(target, &count);
+    const uint8_t *types = body_label_types(target, &count);
 
     if (target->opcode == 0x03 && !chance(b->choices, 32))
         return;
@@ -292,13 +305,13 @@ static void branch(struct body *b)
 static void branch_table(struct body *b)
 {
     uint32_t first = choose(b->choices, b->depth), count, entries = choose(b->choices, 6);
-    const uint8_t *types = label_types(&b->blocks[b->depth - 1 - first], &count);
+    const uint8_t *types = body_label_types(&b->blocks[b->depth - 1 - first], &count);
     uint32_t fitting[LABELS_MAX], fitting_count = 0;
 
     for (uint32_t i = 0; i < b->depth; i++) {
         const struct open_block *block = &b->blocks[b->depth - 1 - i];
         uint32_t other_count;
-        const uint8_t *others = label_types(block, &other_count);
+        const uint8_t *others = body_label_types(block, &other_count);
         if ((block->opcode != 0x03 || chance(b->choices, 32)) && other_count == count &&
             (count == 0 || memcmp(types, others, count) == 0))
             fitting[fitting_count++] = i;
@@ -329,7 +342,7 @@ static void leave(struct body *b)
     body_end_of_path(b);
 }
 
-static void apply_type(struct body *b, const struct plan_type *type)
+void body_apply_type(struct body *b, const struct plan_type *type)
 {
     body_popped(b, type->parameter_count);
     for (uint32_t i = 0; i < type->result_count; i++)
@@ -348,7 +361,7 @@ void body_call(struct body *b)
     body_want(b, type->parameters, type->parameter_count);
     body_byte(b, 0x10);
     body_number(b, index);
-    apply_type(b, type);
+    body_apply_type(b, type);
 }
 
 static void call_indirect(struct body *b)
@@ -373,149 +386,15 @@ static void call_indirect(struct body *b)
     body_number(b, index);
     body_byte(b, 0);
     body_popped(b, 1);
-    apply_type(b, type);
-}
-
-/* Whole memories and tables. */
-
-static void small_i32(struct body *b, uint32_t limit)
-{
-    if (chance(b->choices, 16))
-        body_push_value(b, TYPE_I32);
-    else
-        body_i32(b, (int32_t)choose(b->choices, limit));
-}
-
-static void prefixed(struct body *b, uint8_t opcode, uint32_t takes)
-{
-    body_byte(b, 0xfc);
-    body_byte(b, opcode);
-    body_popped(b, takes);
-}
-
-static void bulk_memory(struct body *b)
-{
-    uint32_t kind = choose(b->choices, 6), segments = b->plan->data_count;
-
-    if (!b->plan->has_memory || (kind == 3 && segments == 0))
-        return;
-    if (kind == 0) {
-        body_byte(b, 0x3f);
-        body_byte(b, 0);
-        body_pushed(b, TYPE_I32);
-    } else if (kind == 1) {
-        small_i32(b, 3);
-        body_byte(b, 0x40);
-        body_byte(b, 0);
-        body_popped(b, 1);
-        body_pushed(b, TYPE_I32);
-    } else if (kind == 5 && segments > 0 && chance(b->choices, 4)) {
-        prefixed(b, 9, 0);
-        body_number(b, choose(b->choices, segments));
-    } else {
-        small_i32(b, 256);
-        small_i32(b, kind == 3 ? 16 : 256);
-        if (kind != 3 && chance(b->choices, 16))
-            body_i32(b, 65536 + (int32_t)choose(b->choices, 256) - 128);
-        else
-            small_i32(b, kind == 3 ? 16 : 80);
-        prefixed(b, kind == 3 ? 8 : kind == 2 ? 10 : 11, 3);
-        if (kind == 3)
-            body_number(b, choose(b->choices, segments));
-        if (kind == 2)
-            body_byte(b, 0);
-        body_byte(b, 0);
-    }
-}
-
-static void table_init(struct body *b, uint32_t table)
-{
-    uint32_t element = choose(b->choices, b->plan->element_count);
-
-    if (b->plan->elements[element].type != b->plan->tables[table].type)
-        return;
-    if (chance(b->choices, 4)) {
-        prefixed(b, 13, 0);
-        body_number(b, element);
-        return;
-    }
-    small_i32(b, 4);
-    small_i32(b, 3);
-    small_i32(b, 3);
-    prefixed(b, 12, 3);
-    body_number(b, element);
-    body_number(b, table);
-}
-
-static void table_count(struct body *b, uint32_t table)
-{
-    if (b->plan->tables[table].minimum > 8192 && chance(b->choices, 4))
-        body_i32(b, 8192 + (int32_t)choose(b->choices, 256));
-    else
-        small_i32(b, 4);
-}
-
-static void bulk_table(struct body *b, uint32_t table, uint32_t kind)
-{
-    uint8_t type = b->plan->tables[table].type;
-
-    if (kind == 0) { // table.size
-        prefixed(b, 16, 0);
-        body_number(b, table);
-        body_pushed(b, TYPE_I32);
-    } else if (kind == 1) { // table.grow
-        body_push_value(b, type);
-        small_i32(b, 4);
-        prefixed(b, 15, 2);
-        body_number(b, table);
-        body_pushed(b, TYPE_I32);
-    } else if (kind == 2) { // table.fill
-        small_i32(b, 8);
-        body_push_value(b, type);
-        table_count(b, table);
-        prefixed(b, 17, 3);
-        body_number(b, table);
-    } else { // table.copy
-        uint32_t source = choose(b->choices, b->plan->table_count);
-        if (b->plan->tables[source].type != type)
-            return;
-        small_i32(b, 6);
-        small_i32(b, 6);
-        table_count(b, table);
-        prefixed(b, 14, 3);
-        body_number(b, table);
-        body_number(b, source);
-    }
-}
-
-static void use_table(struct body *b)
-{
-    uint32_t kind = choose(b->choices, 8), table = choose(b->choices, b->plan->table_count);
-    uint8_t type = b->plan->tables[table].type;
-
-    if (kind < 4) {
-        bulk_table(b, table, kind);
-    } else if (kind == 4) {
-        table_init(b, table);
-    } else if (kind == 5) {
-        small_i32(b, 6);
-        body_push_value(b, type);
-        body_byte(b, 0x26);
-        body_number(b, table);
-        body_popped(b, 2);
-    } else {
-        small_i32(b, 6);
-        body_byte(b, 0x25);
-        body_number(b, table);
-        body_popped(b, 1);
-        body_pushed(b, type);
-    }
+    body_apply_type(b, type);
 }
 
 static void test_reference(struct body *b)
 {
     uint8_t type = chance(b->choices, 2) ? TYPE_EXTERNREF : TYPE_FUNCREF;
 
+    if (b->plan->newer && chance(b->choices, 2))
+        type = (uint8_t)(TYPE_OPTIONAL + choose(b->choices, TYPED_COUNT));
     body_want(b, &type, 1);
     body_plain(b, 0xd1, 1, TYPE_I32);
 }
@@ -530,13 +409,35 @@ static const struct {
     uint8_t weight;
     statement *statement;
 } statements[] = {
-    {22, push_any},   {32, operate},     {36, set_local},     {8, set_global},  {20, store},
-    {12, load},       {5, drop},         {9, select_one},     {24, open_block}, {15, branch_if},
-    {5, branch},      {4, branch_table}, {3, leave},          {10, body_call},  {4, call_indirect},
-    {5, bulk_memory}, {6, use_table},    {2, test_reference}, {1, nothing},     {33, body_sequence},
+    {22, push_any},      {32, operate},       {36, set_local},    {8, set_global},
+    {20, store},         {12, load},          {5, drop},          {9, select_one},
+    {24, open_block},    {15, branch_if},     {5, branch},        {4, branch_table},
+    {3, leave},          {10, body_call},     {4, call_indirect}, {5, body_bulk_memory},
+    {6, body_use_table}, {2, test_reference}, {1, nothing},       {33, body_sequence},
 };
 
-static void choose_statement(struct body *b)
+// In modules that may have what came after WebAssembly 2.0, one statement out of three.
+static const struct {
+    uint8_t weight;
+    statement *statement;
+} newer_statements[] = {
+    {28, body_tail_call}, {36, body_call_reference}, {32, body_use_reference},
+    {40, body_try_table}, {16, body_legacy_try},     {20, body_throw},
+    {30, body_vector},    {18, body_vector_memory},  {36, body_other_memory},
+};
+
+static void newer_statement(struct body *b)
+{
+    uint32_t number = choose(b->choices, 256), i = 0;
+
+    while (number >= newer_statements[i].weight) {
+        number -= newer_statements[i].weight;
+        i = (i + 1) % (sizeof newer_statements / sizeof newer_statements[0]);
+    }
+    newer_statements[i].statement(b);
+}
+
+static void older_statement(struct body *b)
 {
     uint32_t number = choose(b->choices, 256), i = 0;
 
@@ -545,6 +446,14 @@ static void choose_statement(struct body *b)
         i = (i + 1) % (sizeof statements / sizeof statements[0]);
     }
     statements[i].statement(b);
+}
+
+static void choose_statement(struct body *b)
+{
+    if (b->plan->newer && chance(b->choices, 3))
+        newer_statement(b);
+    else
+        older_statement(b);
     while (b->height > body_innermost(b)->height + OPERANDS_MAX)
         body_plain(b, 0x1a, 1, 0);
 }
@@ -566,7 +475,7 @@ static void settle(struct body *b, const uint8_t *types, uint32_t count)
         uint8_t below = b->height > block->height + kept + 1 ? b->stack[b->height - 2] : 0;
         if (index != NOTHING && !chance(b->choices, 3))
             body_local(b, 0x21, index);
-        else if (below == type && !body_is_reference(type)) // add
+        else if (below == type && body_is_number(type)) // add
             body_plain(b,
                        type == TYPE_I32   ? 0x6a
                        : type == TYPE_I64 ? 0x7c
@@ -595,7 +504,7 @@ static void end_turn(struct body *b, uint32_t counter)
     body_byte(b, 0x0d);
     body_number(b, 0);
     body_popped(b, 1);
-    retype(b, block->parameters, block->parameter_count);
+    body_retype(b, block->parameters, block->parameter_count);
 }
 
 // Shows what the locals are at the end.
@@ -628,6 +537,8 @@ static void close_block(struct body *b)
     if (b->depth == 1 && !block->unreachable && b->plan->has_memory && chance(b->choices, 2))
         store_locals(b);
     settle(b, block->results, block->result_count);
+    if ((block->opcode == 0x06 || block->opcode == 0x07) && body_next_catch(b))
+        return;
     if (block->opcode == 0x04 && (!same || chance(b->choices, 2))) {
         body_byte(b, 0x05);
         b->height = block->height;
@@ -638,7 +549,8 @@ static void close_block(struct body *b)
         block->statements = choose(b->choices, 8);
         return;
     }
-    body_byte(b, 0x0b);
+    if (block->opcode != 0x18) // a delegate was the end
+        body_byte(b, 0x0b);
     b->height = block->height;
     b->depth--;
     if (b->depth == 0)
@@ -657,20 +569,35 @@ static void put_locals(struct body *b, const struct plan_type *type)
     if (chance(b->choices, 12)) {
         b->many = many[choose(b->choices, sizeof many / sizeof many[0])];
         b->many_type = body_any_type(b);
+        if (type_is_certain(b->many_type))
+            b->many_type = TYPE_V128;
     }
     put_unsigned(b->output, count + 1 + (b->many > 0));
     for (uint32_t i = 0; i < count; i++) {
         uint8_t local_type = i < TYPE_NUMERIC ? numeric_types[i] : body_any_type(b);
+        if (b->plan->newer && (i == TYPE_NUMERIC || i == TYPE_NUMERIC + 1))
+            local_type = i == TYPE_NUMERIC ? TYPE_EXNREF : TYPE_V128;
         b->locals[b->local_count++] = local_type;
         put_unsigned(b->output, 1);
-        put_byte(b->output, local_type);
+        put_type(b->output, local_type);
     }
     put_unsigned(b->output, COUNTERS);
     put_byte(b->output, TYPE_I32);
     if (b->many > 0) {
         put_unsigned(b->output, b->many);
-        put_byte(b->output, b->many_type);
+        put_type(b->output, b->many_type);
     }
+}
+
+// Those that have no default value.
+static void set_locals(struct body *b, uint32_t first)
+{
+    for (uint32_t i = first; i < b->local_count; i++)
+        if (type_is_certain(b->locals[i])) {
+            put_reference(b->plan, b->locals[i]);
+            body_pushed(b, b->locals[i]);
+            body_local(b, 0x21, i);
+        }
 }
 
 void generate_body(struct plan *plan, uint32_t function)
@@ -686,6 +613,7 @@ void generate_body(struct plan *plan, uint32_t function)
                                                 .results = type->results,
                                                 .result_count = type->result_count,
                                                 .statements = 4 + choose(b->choices, 40)};
+    set_locals(b, type->parameter_count);
     while (b->depth > 0) {
         struct open_block *block = body_innermost(b);
         if (block->statements == 0 || plan->statements == 0 || b->choices->at >= b->choices->size) {

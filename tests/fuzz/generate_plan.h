@@ -6,15 +6,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_TYPES      12u
+#define PLAN_TYPES      40u
+#define PLAN_BASIC      12u // types that are chosen; others follow from them
 #define PLAN_FUNCTIONS  16u
 #define PLAN_GLOBALS    16u
 #define PLAN_TABLES     3u
 #define PLAN_SEGMENTS   4u
-#define PLAN_PARAMETERS 10u
-#define PLAN_RESULTS    6u
+#define PLAN_PARAMETERS 18u
+#define PLAN_RESULTS    19u
+#define PLAN_TAGS       6u
+#define PLAN_MEMORIES   3u // beside the one that most accesses are to
 #define PLAN_TABLE_SIZE 16u
 #define NO_FUNCTION     0xffu
+
+/*
+ * Types of values are the bytes that reference.h has, and these for references to functions of one
+ * of the first types, of which there always are functions: (ref null TYPE) and (ref TYPE).
+ */
+#define TYPED_COUNT     3u
+#define TYPE_OPTIONAL   0x20u
+#define TYPE_CERTAIN    0x10u
+#define TYPED_INDEX(t_) ((t_)&0x0fu)
+
+static inline bool type_is_optional(uint8_t type)
+{
+    return type >= TYPE_OPTIONAL && type < TYPE_OPTIONAL + TYPED_COUNT;
+}
+
+static inline bool type_is_certain(uint8_t type)
+{
+    return type >= TYPE_CERTAIN && type < TYPE_CERTAIN + TYPED_COUNT;
+}
 
 /* Choices: one byte each. */
 struct choices {
@@ -45,7 +67,19 @@ struct plan_table {
     uint8_t type;
     uint16_t minimum;
     uint16_t maximum;
+    bool is_64;
     uint8_t functions[PLAN_TABLE_SIZE]; /* that active segments put there, or NO_FUNCTION */
+};
+
+/* What a catch of a tag lands in: a block that gives its payload, with or without an exnref. */
+struct plan_tag {
+    uint8_t type;
+    uint8_t landings[2];
+};
+
+struct plan_memory {
+    bool is_64, limited;
+    uint8_t minimum, maximum;
 };
 
 struct plan_segment {
@@ -54,7 +88,7 @@ struct plan_segment {
     bool active;
     bool declarative;
     bool expressions;
-    uint8_t table;
+    uint8_t memory; /* memidx */
 };
 
 struct plan {
@@ -69,7 +103,13 @@ struct plan {
     uint32_t function_count, imported_function_count;
     struct plan_global globals[PLAN_GLOBALS];
     uint32_t global_count, imported_global_count;
-    uint32_t budget; /* globalidx of the i32 that bounds backward branches */
+    bool newer; /* than WebAssembly 2.0 without vectors: what follows that */
+    struct plan_tag tags[PLAN_TAGS];
+    uint32_t tag_count, imported_tag_count;
+    struct plan_memory others[PLAN_MEMORIES]; /* behind the memory, if there is one */
+    uint32_t other_count;
+    bool other_imported; /* the first of them */
+    uint32_t budget;     /* globalidx of the i32 that bounds backward branches */
     struct plan_table tables[PLAN_TABLES];
     uint32_t table_count;
     bool table_imported;
@@ -91,8 +131,14 @@ void put_byte(struct output *output, uint32_t byte);
 void put_unsigned(struct output *output, uint64_t number);
 void put_signed(struct output *output, int64_t number);
 
-/* A constant instruction of a numeric type. */
+void put_type(struct output *output, uint8_t type);
+/* A constant instruction of a numeric type or v128. */
 void put_constant(struct plan *plan, uint8_t type);
+/* A constant reference: null, or a function, of which those that are typed are the last ones. */
+void put_reference(struct plan *plan, uint8_t type);
+
+/* The sections of the module that was planned (generate_sections.c). */
+void generate_sections(struct plan *plan);
 
 /* The body of a function: locals and code. */
 void generate_body(struct plan *plan, uint32_t function);

@@ -484,7 +484,7 @@ static void choose_sequence(struct body *b, struct sequence *s)
         s->count++;
     for (uint32_t i = 0; i < 4; i++)
         s->held[i] = NOTHING;
-    if (b->blocks[0].result_count == 1 && !body_is_reference(b->blocks[0].results[0]))
+    if (b->blocks[0].result_count == 1 && body_is_number(b->blocks[0].results[0]))
         s->returned = b->blocks[0].results[0];
     for (uint32_t i = 0; i < s->count; i++)
         s->addresses = s->addresses || s->elements[i].kind == LOAD || s->elements[i].kind == STORE;

@@ -59,7 +59,12 @@ void body_plain(struct body *b, uint8_t opcode, uint32_t takes, uint8_t gives)
 
 bool body_is_reference(uint8_t type)
 {
-    return type == TYPE_FUNCREF || type == TYPE_EXTERNREF;
+    return type < TYPE_V128;
+}
+
+bool body_is_number(uint8_t type)
+{
+    return type > TYPE_V128;
 }
 
 // A local of that type, NOTHING where there is none.
@@ -120,15 +125,10 @@ void body_global(struct body *b, uint8_t opcode, uint32_t index)
 
 static void push_constant(struct body *b, uint8_t type)
 {
-    if (!body_is_reference(type)) {
+    if (body_is_reference(type))
+        put_reference(b->plan, type);
+    else
         put_constant(b->plan, type);
-    } else if (type == TYPE_FUNCREF && chance(b->choices, 2)) {
-        body_byte(b, 0xd2);
-        body_number(b, choose(b->choices, b->plan->function_count));
-    } else {
-        body_byte(b, 0xd0);
-        body_byte(b, type);
-    }
     body_pushed(b, type);
 }
 
@@ -370,7 +370,7 @@ void body_push_chain(struct body *b, uint8_t type, uint32_t length)
 
 void body_push_value(struct body *b, uint8_t type)
 {
-    if (!body_is_reference(type) && chance(b->choices, 3))
+    if (body_is_number(type) && chance(b->choices, 3))
         body_push_chain(b, type, 1 + choose(b->choices, CHAIN_MAX));
     else
         body_push_simple(b, type);
@@ -398,7 +398,13 @@ uint8_t body_any_type(struct body *b)
 {
     static const uint8_t types[] = {TYPE_I32, TYPE_I64, TYPE_F32,     TYPE_F64,       TYPE_I32,
                                     TYPE_I32, TYPE_I64, TYPE_FUNCREF, TYPE_EXTERNREF, TYPE_F64};
+    static const uint8_t newer[] = {TYPE_V128,         TYPE_V128,         TYPE_V128,
+                                    TYPE_V128,         TYPE_EXNREF,       TYPE_OPTIONAL,
+                                    TYPE_OPTIONAL + 1, TYPE_OPTIONAL + 2, TYPE_CERTAIN,
+                                    TYPE_CERTAIN + 1,  TYPE_CERTAIN + 2};
 
+    if (b->plan->newer && chance(b->choices, 4))
+        return newer[choose(b->choices, sizeof newer)];
     return types[choose(b->choices, sizeof types)];
 }
 
