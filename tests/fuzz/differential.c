@@ -395,6 +395,7 @@ static uint64_t begin(const struct comparison *c, struct side *side)
 
     side->error = (struct error){.code = ERROR_NONE};
     engine_set_fuel(side->engine, fuel);
+    host_want_collection(engine_store(side->engine));
     return fuel;
 }
 

@@ -384,7 +384,7 @@ static void plan_memory(struct plan *plan)
     struct choices *choices = plan->choices;
     const struct plan *first = plan->first;
 
-    plan->has_memory = !chance(choices, 16);
+    plan->has_memory = !chance(choices, plan->newer ? 8 : 16); // the first is another one, then
     plan->memory_imported = plan->has_memory && chance(choices, 4);
     if (plan->memory_imported && first != NULL && first->has_memory) {
         plan->memory_limited = first->memory_limited;

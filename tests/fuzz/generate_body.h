@@ -109,6 +109,12 @@ void body_push_value(struct body *b, uint8_t type);
 void body_push_address(struct body *b);
 void body_limit_address(struct body *b);
 
+/* An address, size or index of either width: below `limit`, or around what ends that width. */
+void body_other_index(struct body *b, bool is_64, uint32_t limit);
+/* What accesses to a memory take, by its index. */
+void body_other_address(struct body *b, uint32_t memory);
+void body_other_memarg(struct body *b, uint32_t alignment, uint32_t memory);
+
 /*
  * Puts operands of these types on top: those that are there already, or new ones. In dead code some
  * may be missing.

@@ -52,6 +52,26 @@ static bool return_call_indirect(struct body *b, uint32_t function)
     return true;
 }
 
+// By way of another table, of which all functions have the type.
+static bool return_call_typed(struct body *b, uint32_t function)
+{
+    const struct plan *plan = b->plan;
+    const struct plan_type *type = type_of(plan, function);
+    uint32_t index = plan->functions[function], table = choose(b->choices, plan->table_count);
+    const struct plan_table *chosen = &plan->tables[table];
+
+    if (index >= TYPED_COUNT ||
+        (chosen->type != TYPE_OPTIONAL + index && chosen->type != TYPE_CERTAIN + index))
+        return false;
+    body_want(b, type->parameters, type->parameter_count);
+    body_other_index(b, chosen->is_64, 1u + chosen->minimum % 8u);
+    body_byte(b, 0x13);
+    body_number(b, index);
+    body_number(b, table);
+    body_end_of_path(b);
+    return true;
+}
+
 static bool return_call_ref(struct body *b, uint32_t function)
 {
     const struct plan_type *type = type_of(b->plan, function);
@@ -92,7 +112,8 @@ void body_tail_call(struct body *b)
     body_popped(b, 1);
     body_open_plain(b, 0x04);
     uint32_t kind = choose(b->choices, 4);
-    if (!(kind == 0 && return_call_indirect(b, function)) &&
+    if (!(kind == 1 && !back && return_call_typed(b, function)) &&
+        !(kind == 0 && return_call_indirect(b, function)) &&
         !(kind < 3 && !back && return_call_ref(b, function)))
         return_call(b, function);
 }
@@ -123,9 +144,7 @@ void body_call_reference(struct body *b)
     const struct plan_type *type = &plan->types[index];
     body_want(b, type->parameters, type->parameter_count);
     if (by_table) {
-        body_byte(b, chosen->is_64 ? 0x42 : 0x41);
-        put_signed(b->output, (int64_t)choose(b->choices, 1u + chosen->minimum % 8u));
-        body_pushed(b, chosen->is_64 ? TYPE_I64 : TYPE_I32);
+        body_other_index(b, chosen->is_64, 1u + chosen->minimum % 8u);
         body_byte(b, 0x11);
         body_number(b, index);
         body_number(b, table);

@@ -13,7 +13,7 @@ static void small_i32(struct body *b, uint32_t limit)
 }
 
 // An address, size or index of either width: small, or around what ends that width.
-static void small_address(struct body *b, bool is_64, uint32_t limit)
+void body_other_index(struct body *b, bool is_64, uint32_t limit)
 {
     static const int64_t values[] = {-1,          -8,        1ll << 32, (1ll << 32) - 1,
                                      INT64_MIN,   65536,     65535,     INT64_MAX,
@@ -90,7 +90,7 @@ static void table_init(struct body *b, uint32_t table)
         body_number(b, element);
         return;
     }
-    small_address(b, b->plan->tables[table].is_64, 4);
+    body_other_index(b, b->plan->tables[table].is_64, 4);
     small_i32(b, 3);
     small_i32(b, 3);
     prefixed(b, 12, 3);
@@ -103,7 +103,7 @@ static void table_count(struct body *b, uint32_t table, bool is_64)
     if (!is_64 && b->plan->tables[table].minimum > 8192 && chance(b->choices, 4))
         body_i32(b, 8192 + (int32_t)choose(b->choices, 256));
     else
-        small_address(b, is_64, 4);
+        body_other_index(b, is_64, 4);
 }
 
 static void bulk_table(struct body *b, uint32_t table, uint32_t kind)
@@ -118,12 +118,12 @@ static void bulk_table(struct body *b, uint32_t table, uint32_t kind)
         body_pushed(b, size_type);
     } else if (kind == 1) { // table.grow
         body_push_value(b, type);
-        small_address(b, is_64, 4);
+        body_other_index(b, is_64, 4);
         prefixed(b, 15, 2);
         body_number(b, table);
         body_pushed(b, size_type);
     } else if (kind == 2) { // table.fill
-        small_address(b, is_64, 8);
+        body_other_index(b, is_64, 8);
         body_push_value(b, type);
         table_count(b, table, is_64);
         prefixed(b, 17, 3);
@@ -133,8 +133,8 @@ static void bulk_table(struct body *b, uint32_t table, uint32_t kind)
         if (b->plan->tables[source].type != type)
             return;
         bool source_is_64 = b->plan->tables[source].is_64;
-        small_address(b, is_64, 6);
-        small_address(b, source_is_64, 6);
+        body_other_index(b, is_64, 6);
+        body_other_index(b, source_is_64, 6);
         table_count(b, table, is_64 && source_is_64);
         prefixed(b, 14, 3);
         body_number(b, table);
@@ -153,13 +153,13 @@ void body_use_table(struct body *b)
     } else if (kind == 4) {
         table_init(b, table);
     } else if (kind == 5) {
-        small_address(b, is_64, 6);
+        body_other_index(b, is_64, 6);
         body_push_value(b, type);
         body_byte(b, 0x26);
         body_number(b, table);
         body_popped(b, 2);
     } else {
-        small_address(b, is_64, 6);
+        body_other_index(b, is_64, 6);
         body_byte(b, 0x25);
         body_number(b, table);
         body_popped(b, 1);
@@ -174,7 +174,12 @@ static bool memory_is_64(const struct plan *plan, uint32_t memory)
     return memory >= plan->has_memory && plan->others[memory - plan->has_memory].is_64;
 }
 
-static void other_memarg(struct body *b, uint32_t alignment, uint32_t memory)
+void body_other_address(struct body *b, uint32_t memory)
+{
+    body_other_index(b, memory_is_64(b->plan, memory), 128);
+}
+
+void body_other_memarg(struct body *b, uint32_t alignment, uint32_t memory)
 {
     static const uint64_t offsets[] = {65535,      65536,      UINT32_MAX, 0x7ffffffc,
                                        1ull << 32, UINT64_MAX, 1ull << 63, UINT64_MAX - 65535};
@@ -196,11 +201,11 @@ static void access_other(struct body *b, uint32_t memory)
     const struct access *access = &accesses[choose(b->choices, 16)];
     bool is_store = access->opcode >= 0x36;
 
-    small_address(b, memory_is_64(b->plan, memory), 128);
+    body_other_address(b, memory);
     if (is_store)
         body_push_value(b, access->type);
     body_byte(b, access->opcode);
-    other_memarg(b, access->alignment, memory);
+    body_other_memarg(b, access->alignment, memory);
     body_popped(b, 1 + is_store);
     if (!is_store)
         body_pushed(b, access->type);
@@ -211,7 +216,7 @@ static void size_other(struct body *b, uint32_t memory, bool grow)
     bool is_64 = memory_is_64(b->plan, memory);
 
     if (grow)
-        small_address(b, is_64, 3);
+        body_other_index(b, is_64, 3);
     body_byte(b, grow ? 0x40 : 0x3f);
     body_number(b, memory);
     body_popped(b, grow);
@@ -225,15 +230,15 @@ static void bulk_other(struct body *b, uint32_t memory, uint32_t source)
 
     if (kind == 0 && b->plan->data_count == 0)
         return;
-    small_address(b, is_64, 256);
+    body_other_index(b, is_64, 256);
     if (kind == 1)
-        small_address(b, from_64, 256);
+        body_other_index(b, from_64, 256);
     else
         small_i32(b, kind == 0 ? 16 : 256);
     if (kind == 0)
         small_i32(b, 16);
     else
-        small_address(b, is_64 && (kind == 2 || from_64), 80);
+        body_other_index(b, is_64 && (kind == 2 || from_64), 80);
     prefixed(b, (uint8_t)(kind == 0 ? 8 : kind == 1 ? 10 : 11), 3);
     if (kind == 0)
         body_number(b, choose(b->choices, b->plan->data_count));

@@ -85,18 +85,28 @@ void body_vector_memory(struct body *b)
     bool is_store = code == 0x0b || code >= 0x58;
     struct access access = {.alignment = code <= 0x0b ? alignments[code] : (code - 0x54) % 4};
 
-    if (!b->plan->has_memory)
+    uint32_t count = b->plan->has_memory + b->plan->other_count;
+    uint32_t memory = choose(b->choices, count);
+
+    if (count == 0)
         return;
     if (code == 0x5c || code == 0x5d) {
         access.alignment = code == 0x5c ? 2 : 3;
         is_store = false;
     }
-    body_push_address(b);
+    bool other = memory >= b->plan->has_memory;
+    if (other)
+        body_other_address(b, memory);
+    else
+        body_push_address(b);
     if (lane || is_store)
         body_push_value(b, TYPE_V128);
     body_byte(b, 0xfd);
     body_number(b, code);
-    body_memarg(b, &access);
+    if (other)
+        body_other_memarg(b, access.alignment, memory);
+    else
+        body_memarg(b, &access);
     if (lane)
         body_byte(b, choose(b->choices, 16u >> access.alignment));
     body_popped(b, 1 + (lane || is_store));
