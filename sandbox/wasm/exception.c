@@ -36,7 +36,7 @@ void exception_heap_finish(struct exception_heap *heap)
 
 bool exception_heap_is_due(const struct exception_heap *heap)
 {
-    return heap->bytes_used >= heap->bytes_threshold;
+    return heap->bytes_used >= heap->bytes_threshold || heap->eager;
 }
 
 static uint32_t size_of(uint32_t index)

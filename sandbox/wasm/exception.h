@@ -34,6 +34,7 @@ struct exception_heap {
     struct arena page_sizes;      /* a byte for each page: which of the sizes, plus 1; 0: free */
     struct memory_budget *budget; /* borrowed: pages count as the guest's memory */
     uint32_t page_count;
+    bool eager;                /* tests: a sweep is always due */
     uint64_t bytes_used;       /* objects, since the last sweep and before */
     uint64_t bytes_threshold;  /* from which a sweep is due */
     struct exception *marking; /* marked, but not looked at yet */

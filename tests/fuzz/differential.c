@@ -395,7 +395,6 @@ static uint64_t begin(const struct comparison *c, struct side *side)
 
     side->error = (struct error){.code = ERROR_NONE};
     engine_set_fuel(side->engine, fuel);
-    host_want_collection(engine_store(side->engine));
     return fuel;
 }
 
@@ -629,6 +628,7 @@ static void create_side(struct comparison *c, const struct side *form)
     side->host.owner = side;
     if (!engine_create(&config, &side->engine, &side->error))
         differ(c, side, "no engine: %s", side->error.message);
+    engine_store(side->engine)->exceptions.eager = true; // what is taken for alive shows
 }
 
 static void start(struct comparison *c)

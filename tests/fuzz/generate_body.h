@@ -26,6 +26,7 @@ struct open_block {
     uint8_t opcode; /* 0 for the function */
     const uint8_t *parameters, *results;
     uint8_t parameter_count, result_count;
+    bool shown;     /* so are its results, behind it */
     bool has_index; /* its type is one of the module's */
     uint32_t height;
     uint32_t statements; /* left for it */
@@ -128,6 +129,8 @@ uint8_t body_any_number(struct body *b);
 void body_open_plain(struct body *b, uint8_t opcode);
 /* What follows in the block is dead; mostly nothing does. */
 void body_end_of_path(struct body *b);
+/* Mostly writes up to `count` operands to locals and memory, or globals, where it can. */
+void body_show(struct body *b, uint32_t count);
 /* A call of some function. */
 void body_call(struct body *b);
 /* What a call does to the operands. */

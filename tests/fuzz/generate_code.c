@@ -507,22 +507,47 @@ static void end_turn(struct body *b, uint32_t counter)
     body_retype(b, block->parameters, block->parameter_count);
 }
 
+static void store_local(struct body *b, uint32_t address, uint32_t index)
+{
+    static const uint8_t opcodes[TYPE_NUMERIC] = {0x36, 0x37, 0x38, 0x39};
+    uint8_t type = b->locals[index];
+
+    body_i32(b, (int32_t)address);
+    body_local(b, 0x20, index);
+    if (type == TYPE_V128) {
+        body_byte(b, 0xfd);
+        body_byte(b, 0x0b);
+    } else {
+        body_byte(b, opcodes[TYPE_I32 - type]);
+    }
+    body_byte(b, 0);
+    body_byte(b, 0);
+    body_popped(b, 2);
+}
+
+void body_show(struct body *b, uint32_t count)
+{
+    for (; count > 0 && b->height > body_innermost(b)->height && !chance(b->choices, 8); count--) {
+        uint8_t type = b->stack[b->height - 1];
+        uint32_t global = body_find_global(b, type, true), local = body_find_local(b, type);
+
+        if (type != TYPE_I32 && global != NOTHING && chance(b->choices, 2))
+            body_global(b, 0x24, global);
+        else if (local != NOTHING && local < b->local_count)
+            body_local(b, 0x21, local);
+        else
+            return;
+        if (local < b->local_count && !body_is_reference(type) && b->plan->has_memory)
+            store_local(b, 2048 + 16 * choose(b->choices, 128), local);
+    }
+}
+
 // Shows what the locals are at the end.
 static void store_locals(struct body *b)
 {
-    static const uint8_t opcodes[TYPE_NUMERIC] = {0x36, 0x37, 0x38, 0x39};
-
     for (uint32_t i = 0; i < b->local_count; i++)
-        for (uint32_t k = 0; k < TYPE_NUMERIC; k++) {
-            if (b->locals[i] != numeric_types[k])
-                continue;
-            body_i32(b, (int32_t)(1024 + b->function * 8 * LOCALS_MAX + i * 8));
-            body_local(b, 0x20, i);
-            body_byte(b, opcodes[k]);
-            body_byte(b, 0);
-            body_byte(b, 0);
-            body_popped(b, 2);
-        }
+        if (!body_is_reference(b->locals[i]))
+            store_local(b, 1024 + b->function * 8 * LOCALS_MAX + i * 8, i);
 }
 
 static void close_block(struct body *b)
@@ -534,7 +559,8 @@ static void close_block(struct body *b)
 
     if (block->counter != NOTHING && (!block->unreachable || chance(b->choices, 2)))
         end_turn(b, block->counter);
-    if (b->depth == 1 && !block->unreachable && b->plan->has_memory && chance(b->choices, 2))
+    if (b->depth == 1 && !block->unreachable && b->plan->has_memory &&
+        !chance(b->choices, b->plan->newer ? 4 : 2))
         store_locals(b);
     settle(b, block->results, block->result_count);
     if ((block->opcode == 0x06 || block->opcode == 0x07) && body_next_catch(b))
@@ -557,6 +583,8 @@ static void close_block(struct body *b)
         return;
     for (uint32_t i = 0; i < block->result_count; i++)
         body_pushed(b, block->results[i]);
+    if (block->shown)
+        body_show(b, block->result_count);
 }
 
 static void put_locals(struct body *b, const struct plan_type *type)

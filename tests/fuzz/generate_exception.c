@@ -6,6 +6,16 @@
 
 #include "tests/fuzz/generate_body.h"
 
+// The first tags may have none.
+static uint32_t tag_with_payload(struct body *b)
+{
+    uint32_t tag = choose(b->choices, b->plan->tag_count);
+
+    if (b->plan->types[b->plan->tags[tag].type].parameter_count == 0 && !chance(b->choices, 4))
+        tag = choose(b->choices, b->plan->tag_count);
+    return tag;
+}
+
 /* try_table. */
 
 static bool label_fits(const struct open_block *block, const struct plan_type *landing)
@@ -58,9 +68,9 @@ static void put_clauses(struct body *b, uint32_t kind, uint32_t tag)
 // The block that the first clause lands in, then the try.
 void body_try_table(struct body *b)
 {
-    uint32_t tag = choose(b->choices, b->plan->tag_count), kind = choose(b->choices, 4);
+    uint32_t tag = tag_with_payload(b), kind = choose(b->choices, 4);
     const struct plan_tag *chosen = &b->plan->tags[tag];
-    struct open_block landing = {.opcode = 0x02, .counter = NOTHING};
+    struct open_block landing = {.opcode = 0x02, .shown = true, .counter = NOTHING};
     struct open_block block = {.opcode = 0x1f, .counter = NOTHING};
     uint32_t type;
 
@@ -87,9 +97,12 @@ void body_try_table(struct body *b)
     else
         put_type(b->output, (uint8_t)type);
     put_clauses(b, kind, tag);
+    block.tag = (uint8_t)tag;
     body_enter(b, block);
     if (chance(b->choices, 2))
         body_call(b);
+    if (chance(b->choices, 2))
+        body_throw(b);
 }
 
 /* The legacy try. */
@@ -100,7 +113,7 @@ void body_legacy_try(struct body *b)
 
     if (b->depth == LABELS_MAX)
         return;
-    block.tag = (uint8_t)choose(b->choices, b->plan->tag_count);
+    block.tag = (uint8_t)tag_with_payload(b);
     uint32_t type = body_choose_block_type(b, &block);
     body_want(b, block.parameters, block.parameter_count);
     body_open(b, block, type);
@@ -138,6 +151,7 @@ bool body_next_catch(struct body *b)
     block->tag = (uint8_t)choose(b->choices, b->plan->tag_count);
     for (uint32_t i = 0; i < type->parameter_count; i++)
         body_pushed(b, type->parameters[i]);
+    body_show(b, type->parameter_count);
     if (chance(b->choices, 3))
         body_throw(b);
     return true;
@@ -175,10 +189,10 @@ static void throw_again(struct body *b, uint32_t local)
 // The tag that the innermost try catches first, if there is one.
 static uint32_t choose_tag(struct body *b)
 {
-    uint32_t tag = choose(b->choices, b->plan->tag_count);
+    uint32_t tag = tag_with_payload(b);
 
     for (uint32_t i = b->depth; i > 0 && chance(b->choices, 2); i--)
-        if (b->blocks[i - 1].opcode == 0x06)
+        if (b->blocks[i - 1].opcode == 0x06 || b->blocks[i - 1].opcode == 0x1f)
             return b->blocks[i - 1].tag;
     return tag;
 }

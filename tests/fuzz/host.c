@@ -143,24 +143,16 @@ static uint32_t put_slots(const valtype *types, uint32_t count, uint8_t *bytes)
     return slots;
 }
 
-void host_want_collection(struct store *store)
-{
-    store->exceptions.bytes_threshold = 0;
-}
-
 static enum trap_code engine_callback(void *context, struct store *store, union slot *slots)
 {
     const struct host_function *function = context;
     const struct deftype *type = type_at(&store->types, function->function->type);
-    enum trap_code code;
     uint8_t bytes[4 * SLOTS_MAX];
     uint32_t parameters = put_slots(deftype_parameters(type), type->parameter_count, bytes);
     uint32_t results = put_slots(deftype_results(type), type->result_count, bytes + 2 * SLOTS_MAX);
 
-    code = answer(function->host, function->number, (struct types){bytes, parameters},
+    return answer(function->host, function->number, (struct types){bytes, parameters},
                   (struct types){bytes + 2 * SLOTS_MAX, results}, &slots->u64);
-    host_want_collection(store);
-    return code;
 }
 
 uint32_t host_function_number(const struct function *function)

@@ -31,10 +31,6 @@ uint8_t host_type_byte(valtype type);
 /* Defines what the module imports and the engine has not got. False: more than it likes. */
 bool host_define_imports(struct host *host, struct engine *engine, const struct module *module);
 
-/* The next exception that is made an object is preceded by a collection; so it is after each call
- * of the host. */
-void host_want_collection(struct store *store);
-
 /* The number that the host gave one of its functions. */
 uint32_t host_function_number(const struct function *function);
 
