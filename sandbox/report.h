@@ -151,7 +151,7 @@ enum report_item_flag {
     REPORT_ADDRESS64 = 4,   // memories and tables
     REPORT_HAS_VALUE = 8,   // globals: `first` is the initial value, an integer
     REPORT_BYTE_PAGES = 16, // memories: pages have one byte, not 64 KiB
-    REPORT_LINKED = 32      // imports: a library in front of their module provides it
+    REPORT_LINKED = 32      // imports: a library, or the dynamic linker, provides it
 };
 
 struct report_text {

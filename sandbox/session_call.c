@@ -74,11 +74,6 @@ static bool find_function(const struct session *session, struct name name,
     return true;
 }
 
-static int shown(struct name name)
-{
-    return (int)(name.length < 64 ? name.length : 64);
-}
-
 // Records that the function cannot be called as the host wants to; false.
 static bool wrong_type(struct export_call *call, struct name name, const struct function *function)
 {
@@ -88,11 +83,11 @@ static bool wrong_type(struct export_call *call, struct name name, const struct 
     if (deftype_parameter_slots(type) + deftype_result_slots(type) >
         type->parameter_count + type->result_count)
         return error_set(&call->error, ERROR_USAGE_SIGNATURE, 0,
-                         "%.*s takes or gives a v128, which does not cross to the host: pass it in "
+                         "%s takes or gives a v128, which does not cross to the host: pass it in "
                          "memory, or as two i64",
-                         shown(name), (const char *)name.bytes);
-    return error_set(&call->error, ERROR_USAGE_SIGNATURE, 0, "%.*s has another core type",
-                     shown(name), (const char *)name.bytes);
+                         name_printed(name).text);
+    return error_set(&call->error, ERROR_USAGE_SIGNATURE, 0, "%s has another core type",
+                     name_printed(name).text);
 }
 
 // The function that takes a result's memory back, if the export has one of its own.
@@ -129,15 +124,14 @@ static bool find_export(struct export_call *call, struct name name)
     struct plan_core_type type;
 
     if (!find_function(session, name, &call->function))
-        return error_set(&call->error, ERROR_USAGE_EXPORT, 0, "%.*s", shown(name),
-                         (const char *)name.bytes);
+        return error_set(&call->error, ERROR_USAGE_EXPORT, 0, "%s", name_printed(name).text);
     plan_core_type(&call->plan, &type);
     if (!has_type(session, call->function, &type))
         return wrong_type(call, name, call->function);
     if (needs_memory(&call->plan) && session_reallocation(session) == NULL)
         return error_set(&call->error, ERROR_USAGE_EXPORT, 0,
-                         "cabi_realloc, by which %.*s would get its arguments", shown(name),
-                         (const char *)name.bytes);
+                         "cabi_realloc, by which %s would get its arguments",
+                         name_printed(name).text);
     return find_post(call, name);
 }
 

@@ -207,9 +207,8 @@ static bool can_return(const struct session *session, struct session_module *own
     if (!own->has_reallocation)
         own->has_reallocation = exports_reallocation(session, own);
     return own->has_reallocation ||
-           error_set(error, ERROR_USAGE_EXPORT, import->offset, "%s, which import %.*s needs",
-                     reallocation, (int)(import->name.length < 64 ? import->name.length : 64),
-                     (const char *)import->name.bytes);
+           error_set(error, ERROR_USAGE_EXPORT, import->offset, "%s, which import %s needs",
+                     reallocation, name_printed(import->name).text);
 }
 
 static valtype core_valtype(uint8_t code)
@@ -275,9 +274,8 @@ static bool check_wasi(const struct import *import, struct error *error)
     if (!name_is(import->module, WASI_MODULE))
         return error_set(error, ERROR_USAGE_ARGUMENT, import->offset, "not an import of WASI's");
     if (wasi_find(import->name) == WASI_FUNCTION_COUNT)
-        return error_set(error, ERROR_UNKNOWN_IMPORT, import->offset, "%s.%.*s", WASI_MODULE,
-                         (int)(import->name.length < 64 ? import->name.length : 64),
-                         (const char *)import->name.bytes);
+        return error_set(error, ERROR_UNKNOWN_IMPORT, import->offset, "%s.%s", WASI_MODULE,
+                         name_printed(import->name).text);
     return true;
 }
 

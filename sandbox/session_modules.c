@@ -140,11 +140,6 @@ static uint32_t imported_count(const struct module *module, enum external_kind k
     return counts[kind];
 }
 
-static int shown(struct name name)
-{
-    return (int)(name.length < 48 ? name.length : 48);
-}
-
 // What a library only passes on has a type of its own; that is compared when it is bound.
 static bool check_import(const struct session *session, const struct session_module *user,
                          uint32_t index, struct error *error)
@@ -161,8 +156,8 @@ static bool check_import(const struct session *session, const struct session_mod
                              provider->export))
         return true;
     return error_set(error, ERROR_INCOMPATIBLE_IMPORT_TYPE, import->offset,
-                     "'%.*s', which library '%s' exports as something else", shown(import->name),
-                     (const char *)import->name.bytes, session->modules[provider->library].name);
+                     "'%s', which library '%s' exports as something else",
+                     name_printed(import->name).text, session->modules[provider->library].name);
 }
 
 // `_initialize` of a library, which the worker calls itself.

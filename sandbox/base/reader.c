@@ -220,3 +220,27 @@ uint32_t reader_count(struct reader *reader, size_t minimum_bytes_each)
         reader_fail_at(reader, offset, ERROR_LENGTH_OUT_OF_BOUNDS);
     return 0;
 }
+
+// Control characters, C1 ones (which UTF-8 begins with C2) included, become dots.
+struct printed_name name_printed(struct name name)
+{
+    struct printed_name printed;
+    char *text = printed.text;
+    uint32_t length = name.length < sizeof printed.text ? name.length : sizeof printed.text - 1;
+    bool after_c2 = false;
+
+    // A cut does not split a character.
+    while (length < name.length && length > 0 && (name.bytes[length] & 0xc0) == 0x80)
+        length--;
+    for (uint32_t i = 0; i < length; i++) {
+        uint8_t byte = name.bytes[i];
+        bool control = byte < 0x20 || byte == 0x7f || (after_c2 && byte < 0xa0);
+
+        after_c2 = byte == 0xc2;
+        if (control && byte >= 0x80)
+            text[i - 1] = '.';
+        text[i] = (char)(control ? (uint8_t)'.' : byte);
+    }
+    text[length] = '\0';
+    return printed;
+}

@@ -41,6 +41,12 @@ static inline bool name_is(struct name name, const char *text)
     return names_equal(name, (struct name){(const uint8_t *)text, (uint32_t)strlen(text)});
 }
 
+// A name as it may be shown on a terminal, cut off where it is long.
+struct printed_name {
+    char text[72];
+};
+struct printed_name name_printed(struct name name);
+
 // A reader of `length` bytes, the first of which has offset `base_offset` in the module. `bytes`
 // and `error` are borrowed; `error` must be clear. Running out of bytes is UNEXPECTED_END.
 void reader_init(struct reader *reader, const uint8_t *bytes, size_t length, uint64_t base_offset,

@@ -63,9 +63,10 @@ static bool find_needed(const struct dynamic *dynamic, uint32_t owner, uint32_t 
     const struct symbol *symbol = dynamic_find(dynamic, SPACE_MODULE, name);
 
     if (symbol == NULL)
-        return error_set(
-            error, ERROR_DYNAMIC_LINKING, 0, "%s needs %s: link it with --link %s=FILE",
-            dynamic_module_name(dynamic, owner).text, printed(name).text, printed(name).text);
+        return error_set(error, ERROR_DYNAMIC_LINKING, 0,
+                         "%s needs %s: link it with --link %s=FILE",
+                         dynamic_module_name(dynamic, owner).text, name_printed(name).text,
+                         name_printed(name).text);
     *needed = symbol->owner;
     return true;
 }

@@ -43,7 +43,8 @@ static bool undefined(const struct dynamic *dynamic, uint32_t owner, const struc
     return error_set(error, ERROR_DYNAMIC_LINKING, import->offset,
                      "%s needs the %s %s: link what exports it, or the main module with "
                      "-Wl,--export=NAME",
-                     dynamic_module_name(dynamic, owner).text, kind, printed(import->name).text);
+                     dynamic_module_name(dynamic, owner).text, kind,
+                     name_printed(import->name).text);
 }
 
 static bool wrong_global(const struct dynamic *dynamic, uint32_t owner, const struct import *import,
@@ -52,8 +53,8 @@ static bool wrong_global(const struct dynamic *dynamic, uint32_t owner, const st
     return error_set(error, ERROR_INCOMPATIBLE_IMPORT_TYPE, import->offset,
                      "%s imports %s.%s, which dynamic linking has as %s i32 (memory64 is not "
                      "linked dynamically)",
-                     dynamic_module_name(dynamic, owner).text, printed(import->module).text,
-                     printed(import->name).text,
+                     dynamic_module_name(dynamic, owner).text, name_printed(import->module).text,
+                     name_printed(import->name).text,
                      name_is(import->name, "__memory_base") || name_is(import->name, "__table_base")
                          ? "an immutable"
                          : "a mutable");
@@ -82,7 +83,7 @@ static bool check_symbol(const struct dynamic *dynamic, uint32_t owner, const st
     if (is_function ? type_matches(&dynamic->store->types, given, wanted) : given == wanted)
         return true;
     return error_set(error, ERROR_INCOMPATIBLE_IMPORT_TYPE, import->offset,
-                     "%s is %s in %s, but %s in %s", printed(import->name).text,
+                     "%s is %s in %s, but %s in %s", name_printed(import->name).text,
                      printed_type(dynamic, wanted).text, dynamic_module_name(dynamic, owner).text,
                      printed_type(dynamic, given).text,
                      dynamic_module_name(dynamic, symbol->owner).text);
@@ -99,7 +100,7 @@ static bool check_data(const struct dynamic *dynamic, uint32_t owner, const stru
     if (symbol != NULL && (symbol->flags & DYLINK_TLS))
         return error_set(error, ERROR_DYNAMIC_LINKING, import->offset,
                          "%s needs %s, which is thread-local: that is not supported",
-                         dynamic_module_name(dynamic, owner).text, printed(import->name).text);
+                         dynamic_module_name(dynamic, owner).text, name_printed(import->name).text);
     if (symbol == NULL && !made && !dynamic_is_weak(dynamic, owner, import->name))
         return undefined(dynamic, owner, import, "data", error);
     return true;
@@ -139,12 +140,12 @@ static bool check_registry(const struct dynamic *dynamic, uint32_t owner,
     if (store_find(dynamic->store, import->module, import->name, &external))
         return instantiation_accepts(&dynamic->parts[owner].work, import, &external) ||
                error_set(error, ERROR_INCOMPATIBLE_IMPORT_TYPE, import->offset, "%s.%s, in %s",
-                         printed(import->module).text, printed(import->name).text,
+                         name_printed(import->module).text, name_printed(import->name).text,
                          dynamic_module_name(dynamic, owner).text);
     if (import->kind == EXTERNAL_FUNCTION && name_is(import->module, "env"))
         return undefined(dynamic, owner, import, "function", error);
     return error_set(error, ERROR_UNKNOWN_IMPORT, import->offset, "%s.%s, in %s",
-                     printed(import->module).text, printed(import->name).text,
+                     name_printed(import->module).text, name_printed(import->name).text,
                      dynamic_module_name(dynamic, owner).text);
 }
 

@@ -86,12 +86,7 @@ enum provision {
     PROVISION_EXCEPTION_TAG, /* one of those that the linker makes */
 };
 
-/* Space for a name in messages, and what is shown of it. */
-#define DYNAMIC_NAME_BYTES 64
-struct printed_name {
-    char text[DYNAMIC_NAME_BYTES];
-};
-struct printed_name printed(struct name name);
+/* A module's name in messages. */
 struct printed_name dynamic_module_name(const struct dynamic *dynamic, uint32_t owner);
 
 /* Fills the tables of names from modules and their parts' dylink. */

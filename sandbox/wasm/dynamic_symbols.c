@@ -10,19 +10,11 @@
 // Made by the linker when nobody defines them: what position-independent code throws with.
 static const char *const exception_tags[2] = {"__cpp_exception", "__c_longjmp"};
 
-struct printed_name printed(struct name name)
-{
-    struct printed_name result;
-
-    name_print(name, result.text, sizeof result.text);
-    return result;
-}
-
 struct printed_name dynamic_module_name(const struct dynamic *dynamic, uint32_t owner)
 {
     struct name name = dynamic->modules[owner].name;
 
-    return printed(name.length == 0 ? engine_name("the main module") : name);
+    return name_printed(name.length == 0 ? engine_name("the main module") : name);
 }
 
 /* The table. */

@@ -7,10 +7,6 @@
 #include "sandbox/wasm/code.h"
 #include "sandbox/wasm/run.h"
 
-enum {
-    NAME_PRINTED_MAX = 72 // bytes of a name in a message, the closing NUL included
-};
-
 struct store_checkpoint store_checkpoint(const struct store *store)
 {
     return (struct store_checkpoint){
@@ -301,36 +297,11 @@ static void import_bind(struct instance *instance, const struct import *import,
     }
 }
 
-// Control characters, C1 ones (which UTF-8 begins with C2) included, become dots.
-void name_print(struct name name, char *buffer, uint32_t size)
-{
-    uint32_t length = name.length < size ? name.length : size - 1;
-    bool after_c2 = false;
-
-    // A cut does not split a character.
-    while (length < name.length && length > 0 && (name.bytes[length] & 0xc0) == 0x80)
-        length--;
-    for (uint32_t i = 0; i < length; i++) {
-        uint8_t byte = name.bytes[i];
-        bool control = byte < 0x20 || byte == 0x7f || (after_c2 && byte < 0xa0);
-
-        after_c2 = byte == 0xc2;
-        if (control && byte >= 0x80)
-            buffer[i - 1] = '.';
-        buffer[i] = (char)(control ? (uint8_t)'.' : byte);
-    }
-    buffer[length] = '\0';
-}
-
 static bool import_error(const struct instantiation *work, const struct import *import,
                          enum error_code code)
 {
-    char module[NAME_PRINTED_MAX];
-    char name[NAME_PRINTED_MAX];
-
-    name_print(import->module, module, sizeof module);
-    name_print(import->name, name, sizeof name);
-    return error_set(work->error, code, import->offset, "%s.%s", module, name);
+    return error_set(work->error, code, import->offset, "%s.%s", name_printed(import->module).text,
+                     name_printed(import->name).text);
 }
 
 bool instantiation_bind(struct instantiation *work, const struct import *import,

@@ -90,6 +90,3 @@ struct store_checkpoint {
 };
 struct store_checkpoint store_checkpoint(const struct store *store);
 void store_restore(struct store *store, const struct store_checkpoint *before);
-
-/* Writes a module's name for something so that it can be shown on a terminal, cut to `size`. */
-void name_print(struct name name, char *buffer, uint32_t size);
