@@ -428,6 +428,8 @@ static uint8_t choose_table_type(struct plan *plan)
     if (plan->newer && typed < 2)
         return (uint8_t)((typed == 0 ? TYPE_OPTIONAL : TYPE_CERTAIN) +
                          choose(plan->choices, TYPED_COUNT));
+    if (plan->newer && typed == 2 && chance(plan->choices, 2))
+        return TYPE_EXNREF;
     return chance(plan->choices, 2) ? TYPE_FUNCREF : TYPE_EXTERNREF;
 }
 

@@ -45,6 +45,7 @@ struct body {
     uint32_t recent;      /* local that was read last */
     uint32_t many;        /* how many locals of one type follow the counters */
     uint8_t many_type;
+    uint8_t kept; /* tag of the exception that was made last to be kept */
     uint8_t stack[STACK_MAX];
     uint32_t height;
     struct open_block blocks[LABELS_MAX];
@@ -161,6 +162,7 @@ void body_use_reference(struct body *b);
 void body_try_table(struct body *b); /* generate_exception.c */
 void body_legacy_try(struct body *b);
 void body_throw(struct body *b);
+void body_keep_exceptions(struct body *b);
 void body_vector(struct body *b); /* generate_vector.c */
 void body_vector_memory(struct body *b);
 

@@ -421,9 +421,10 @@ static const struct {
     uint8_t weight;
     statement *statement;
 } newer_statements[] = {
-    {28, body_tail_call}, {36, body_call_reference}, {32, body_use_reference},
-    {40, body_try_table}, {16, body_legacy_try},     {20, body_throw},
-    {30, body_vector},    {18, body_vector_memory},  {36, body_other_memory},
+    {26, body_tail_call},       {30, body_call_reference}, {30, body_use_reference},
+    {34, body_try_table},       {16, body_legacy_try},     {20, body_throw},
+    {28, body_vector},          {18, body_vector_memory},  {30, body_other_memory},
+    {24, body_keep_exceptions},
 };
 
 static void newer_statement(struct body *b)

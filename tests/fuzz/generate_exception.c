@@ -223,3 +223,118 @@ void body_throw(struct body *b)
     }
     body_end_of_path(b);
 }
+
+/* References to exceptions, which have to stay alive while others are made. */
+
+// try_table with a clause for the tag, of kind 0 or 1, to label 0, and with `all` a catch_all to
+// label 1.
+static void open_try(struct body *b, uint32_t kind, uint32_t tag, bool all)
+{
+    const struct open_block block = {.opcode = 0x1f, .counter = NOTHING};
+
+    body_byte(b, 0x1f);
+    body_byte(b, 0x40);
+    body_number(b, 1 + all);
+    body_byte(b, kind);
+    body_number(b, tag);
+    body_number(b, 0);
+    if (all) {
+        body_byte(b, 2);
+        body_number(b, 1);
+    }
+    body_enter(b, block);
+}
+
+static void open_landing(struct body *b, uint32_t kind, uint32_t tag)
+{
+    uint32_t index = b->plan->tags[tag].landings[kind];
+    const struct plan_type *type = &b->plan->types[index];
+    const struct open_block block = {.opcode = 0x02,
+                                     .has_index = true,
+                                     .results = type->results,
+                                     .result_count = type->result_count,
+                                     .counter = NOTHING};
+
+    body_open(b, block, index);
+}
+
+// Ends the try, in which something was thrown, and the landing.
+static void end_both(struct body *b)
+{
+    const struct open_block *landing = &b->blocks[b->depth - 2];
+
+    body_byte(b, 0x0b);
+    body_byte(b, 0x00);
+    body_byte(b, 0x0b);
+    b->depth -= 2;
+    b->height = landing->height;
+    for (uint32_t i = 0; i < landing->result_count; i++)
+        body_pushed(b, landing->results[i]);
+}
+
+// Leaves the payload and an exnref.
+static void make_exception(struct body *b, uint32_t tag)
+{
+    const struct plan_type *type = &b->plan->types[b->plan->tags[tag].type];
+
+    open_landing(b, 1, tag);
+    open_try(b, 1, tag, false);
+    body_want(b, type->parameters, type->parameter_count);
+    body_byte(b, 0x08);
+    body_number(b, tag);
+    end_both(b);
+    b->kept = (uint8_t)tag;
+}
+
+// What is in the local is thrown, if there is something, and what it carries shown.
+static void throw_kept(struct body *b, uint32_t local)
+{
+    uint32_t tag = chance(b->choices, 3) ? tag_with_payload(b) : b->kept;
+
+    body_open_plain(b, 0x02);
+    open_landing(b, 0, tag);
+    open_try(b, 0, tag, true);
+    body_local(b, 0x20, local);
+    body_plain(b, 0xd1, 1, TYPE_I32);
+    body_plain(b, 0x0d, 1, 0);
+    body_number(b, 2);
+    body_local(b, 0x20, local);
+    body_byte(b, 0x0a);
+    end_both(b);
+    body_show(b, b->plan->types[b->plan->tags[tag].type].parameter_count);
+}
+
+// The exnref on top waits there, or goes where it can be had from later.
+static void keep(struct body *b)
+{
+    uint32_t global = body_find_global(b, TYPE_EXNREF, true);
+    uint32_t local = body_find_local(b, TYPE_EXNREF), kind = choose(b->choices, 4);
+
+    if (kind == 0 && global != NOTHING)
+        body_global(b, 0x24, global);
+    else if (kind < 3 && local != NOTHING)
+        body_local(b, 0x21, local);
+}
+
+void body_keep_exceptions(struct body *b)
+{
+    uint32_t count = 1 + choose(b->choices, 3);
+    uint32_t local = body_find_local(b, TYPE_EXNREF);
+    uint32_t global = body_find_global(b, TYPE_EXNREF, false);
+
+    if (b->depth + 3 > LABELS_MAX || local == NOTHING || body_innermost(b)->unreachable)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        make_exception(b, tag_with_payload(b));
+        keep(b);
+        if (chance(b->choices, 4))
+            body_call(b);
+    }
+    if (b->height > body_innermost(b)->height && b->stack[b->height - 1] == TYPE_EXNREF) {
+        body_local(b, 0x21, local);
+    } else if (global != NOTHING && chance(b->choices, 3)) {
+        body_global(b, 0x23, global);
+        body_local(b, 0x21, local);
+    }
+    throw_kept(b, local);
+}
