@@ -342,7 +342,7 @@ static void room_for_cells_is_asked_for_in_time(void **state)
     }
 }
 
-/* Memory64 and other later features reach no compiler. */
+/* Features that are missing reach no compiler. */
 
 static void instructions_of_later_features_are_unsupported(void **state)
 {
