@@ -163,8 +163,8 @@ static void describe_absence(const struct session *session, const struct report_
             continue;
         if (item->owner != 0 && i + 1 >= item->owner)
             snprintf(text, ABSENCE_SIZE,
-                     "; library '%s' does not stand in front: a library imports from those before "
-                     "it",
+                     "; library '%s' does not stand in front, from where libraries import, or "
+                     "exports nothing of that name",
                      name);
         else
             snprintf(text, ABSENCE_SIZE, "; library '%s' exports nothing of that name", name);

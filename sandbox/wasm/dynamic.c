@@ -378,6 +378,16 @@ static bool run_main(struct dynamic *dynamic)
            dynamic_allocate(dynamic);
 }
 
+enum trap_code dynamic_run(struct dynamic *dynamic, uint32_t owner, const struct function *function,
+                           union slot *slots)
+{
+    struct instance *before = engine_set_caller(dynamic->store, dynamic->modules[owner].instance);
+    enum trap_code code = run_function(dynamic->store, function, slots);
+
+    engine_set_caller(dynamic->store, before);
+    return code;
+}
+
 // Calls a function of a module's, if it has it; what is called so takes and gives nothing.
 static bool call(struct dynamic *dynamic, uint32_t owner, const char *name, bool *found)
 {
@@ -389,8 +399,7 @@ static bool call(struct dynamic *dynamic, uint32_t owner, const char *name, bool
     if (!*found)
         return true;
     function = instance_function(dynamic->modules[owner].instance, funcidx);
-    dynamic->trap =
-        function == NULL ? TRAP_LIMIT : run_function(dynamic->store, function, &nothing);
+    dynamic->trap = function == NULL ? TRAP_LIMIT : dynamic_run(dynamic, owner, function, &nothing);
     return dynamic->trap == TRAP_NONE;
 }
 

@@ -128,5 +128,9 @@ bool dynamic_exported(const struct module *module, const char *name, enum extern
 /* Fills the GOT entries of all modules, which are instantiated. */
 bool dynamic_fill_got(struct dynamic *dynamic) MUST_CHECK;
 
+/* Runs a function of a module's as a call of that module's own (engine_caller). */
+enum trap_code dynamic_run(struct dynamic *dynamic, uint32_t owner, const struct function *function,
+                           union slot *slots) MUST_CHECK;
+
 /* The function that a symbol stands for: a place-holder until its module is ready. */
 struct function *dynamic_function(struct dynamic *dynamic, const struct symbol *symbol);

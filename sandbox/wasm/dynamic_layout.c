@@ -144,7 +144,7 @@ static bool call_allocator(struct dynamic *dynamic, uint32_t size, uint32_t alig
         slots[2].u64 = alignment;
         slots[3].u64 = size;
     }
-    dynamic->trap = run_function(dynamic->store, function, slots);
+    dynamic->trap = dynamic_run(dynamic, 0, function, slots);
     *address = slots[0].u32;
     return dynamic->trap == TRAP_NONE;
 }

@@ -161,6 +161,33 @@ static void constructors_run_dependencies_first_then_in_order(void **state)
     assert_int_equal(value, 213);
 }
 
+static enum trap_code note_caller(void *context, struct store *store, union slot *arguments)
+{
+    (void)arguments;
+    *(struct instance **)context = engine_caller(store);
+    return TRAP_NONE;
+}
+
+// The host's function, exported again: there is no code of the module's on the way.
+static void constructor_that_is_the_hosts_is_called_by_its_module(void **state)
+{
+    struct instance *caller = NULL;
+
+    (void)state;
+    define_host("note", ":", note_caller, &caller);
+    build_static_main();
+    add_module("");
+    build_dylink(0, 0, 0, NULL, NULL);
+    build_export("__wasm_call_ctors", EXTERNAL_FUNCTION,
+                 build_import_function("host", "note", ":"));
+    add_module("first");
+    build_dylink(0, 0, 0, NULL, NULL);
+    add_module("second");
+    link_all();
+    assert_int_equal(dynamic_construct(dynamic, &trap), OUTCOME_OK);
+    assert_ptr_equal(caller, modules[1].instance);
+}
+
 static void side_modules_have_names_of_their_own(void **state)
 {
     (void)state;
@@ -206,6 +233,7 @@ int main(void)
         TEST(static_main_may_say_what_it_needs),
         TEST(library_that_is_needed_must_be_there),
         TEST(constructors_run_dependencies_first_then_in_order),
+        TEST(constructor_that_is_the_hosts_is_called_by_its_module),
         TEST(side_modules_have_names_of_their_own),
         TEST(side_module_without_its_section_is_refused),
         TEST(side_with_data_outside_of_memory_traps),
