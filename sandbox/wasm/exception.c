@@ -72,6 +72,7 @@ static void add_free_page(struct exception_heap *heap, uint32_t page, uint32_t i
         struct exception *object = object_at(heap, page, (at - 1) * size);
 
         object->tag = NULL;
+        object->marked = false; // what the page had before may stand there
         object->link = heap->free[index];
         heap->free[index] = object;
     }

@@ -47,6 +47,32 @@ static uint64_t reference_to(const struct exception *object)
     return (uint64_t)(uintptr_t)object;
 }
 
+static void an_eager_heap_is_always_worth_a_sweep(void **state)
+{
+    (void)state;
+    assert_false(exception_heap_is_due(&heap));
+    heap.eager = true;
+    assert_true(exception_heap_is_due(&heap));
+    exception_sweep(&heap, 0);
+    assert_true(exception_heap_is_due(&heap));
+}
+
+static void objects_of_a_page_that_had_another_size_are_not_taken_for_marked(void **state)
+{
+    union slot ones[100];
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++)
+        ones[i].u64 = 0x0101010101010101u; // also where smaller objects say whether they are marked
+    assert_non_null(exception_new(&heap, &tag, ones, 100));
+    exception_sweep(&heap, 0);
+    assert_int_equal(heap.bytes_used, 0);
+    assert_non_null(make(1, 1)); // in the same page
+    assert_int_equal(heap.page_count, 1);
+    exception_sweep(&heap, 0);
+    assert_int_equal(heap.bytes_used, 0);
+}
+
 static void objects_hold_what_they_were_made_with(void **state)
 {
     struct exception *objects[9];
@@ -139,6 +165,8 @@ static void sweeps_are_due_by_what_was_made_since(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(objects_of_a_page_that_had_another_size_are_not_taken_for_marked),
+        TEST(an_eager_heap_is_always_worth_a_sweep),
         TEST(objects_hold_what_they_were_made_with),
         TEST(only_addresses_of_objects_are_objects),
         TEST(what_is_marked_survives_a_sweep),
