@@ -83,7 +83,8 @@ void body_vector_memory(struct body *b)
     uint8_t code = codes[choose(b->choices, sizeof codes)];
     bool lane = code >= 0x54 && code <= 0x5b;
     bool is_store = code == 0x0b || code >= 0x58;
-    struct access access = {.alignment = code <= 0x0b ? alignments[code] : (code - 0x54) % 4};
+    struct access access = {.alignment =
+                                code <= 0x0b ? alignments[code] : (uint8_t)((code - 0x54) % 4)};
 
     uint32_t count = b->plan->has_memory + b->plan->other_count;
     uint32_t memory = choose(b->choices, count);
@@ -109,7 +110,7 @@ void body_vector_memory(struct body *b)
         body_memarg(b, &access);
     if (lane)
         body_byte(b, choose(b->choices, 16u >> access.alignment));
-    body_popped(b, 1 + (lane || is_store));
+    body_popped(b, lane || is_store ? 2 : 1);
     if (!is_store)
         body_pushed(b, TYPE_V128);
 }
