@@ -420,7 +420,8 @@ def inspect_shows_imports_exports_memory_and_grants():
     status, text, _ = pinfold("inspect", GREET)
     assert status == 0
     for part in ("function app.log(i32, i32, i32)", "function greet(i32, i32) -> i64",
-                 "memory 0: 128 KiB", "static data: 1024 to", "stack limit: cannot tell", "code",
+                 "memory 0: 128 KiB", "static data: 65536 to",
+                 "stack limit: 0 (stack first)", "code",
                  "    - app.log"):
         assert part in text, text
 
