@@ -388,7 +388,7 @@ static void many_imports_and_many_exports_are_no_product(void **state)
     struct report_writer writer = {.size = IMPORTS * REPORT_LINK_MAX};
     struct signature signature;
     struct plan plan = plan_of("app.ask() -> str", &signature);
-    char name[16];
+    char name[32];
     clockid_t clock;
 
     (void)state;
