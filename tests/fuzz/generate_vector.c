@@ -84,7 +84,7 @@ void body_vector_memory(struct body *b)
     bool lane = code >= 0x54 && code <= 0x5b;
     bool is_store = code == 0x0b || code >= 0x58;
     struct access access = {.alignment =
-                                code <= 0x0b ? alignments[code] : (uint8_t)((code - 0x54) % 4)};
+                                (uint8_t)(code <= 0x0b ? alignments[code] : (code - 0x54) % 4)};
 
     uint32_t count = b->plan->has_memory + b->plan->other_count;
     uint32_t memory = choose(b->choices, count);
