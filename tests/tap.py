@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What test programs in Python share: they print TAP (the Test Anything Protocol)."""
+import os
+import shutil
 import traceback
 
 
@@ -31,3 +33,18 @@ def run(tests):
             for line in traceback.format_exc().splitlines():
                 print(f"# {line}")
     return 1 if failed else 0
+
+
+def program(module, folder, set_up=None, workers=None):
+    """All of a program: its tests after set_up, and the folder that they used is removed. Needs the
+    worker programs of a build, if it is named; the exit status."""
+    os.umask(0o022)  # policies that others may write are refused
+    try:
+        if workers and not os.path.exists(f"{workers}/pinfold-worker"):
+            print("1..0 # SKIP PINFOLD_TEST_WORKERS names no release build")
+            return 0
+        if set_up:
+            set_up()
+        return run(tests_of(module))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -99,16 +99,5 @@ def fuel_and_time_of_a_program_are_those_of_its_side_modules_too():
            "limits.fuel of 2000")
 
 
-def main():
-    if not os.path.exists(f"{WORKERS}/pinfold-worker"):
-        print("1..0 # SKIP PINFOLD_TEST_WORKERS names no release build")
-        return 0
-    try:
-        return tap.run(tap.tests_of(sys.modules[__name__]))
-    finally:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    os.umask(0o022)
-    sys.exit(main())
+    sys.exit(tap.program(sys.modules[__name__], FOLDER, workers=WORKERS))

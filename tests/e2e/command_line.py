@@ -7,7 +7,6 @@ Guests and broken workers are those that the build made for test_e2e.c.
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -637,15 +636,5 @@ def wrong_command_lines_are_refused():
     assert error["status"] == "USAGE" and "usage: pinfold run" in error["text"], error
 
 
-def main():
-    if not os.path.exists(f"{WORKERS}/pinfold-worker"):
-        print("1..0 # SKIP PINFOLD_TEST_WORKERS names no release build")
-        return 0
-    try:
-        return tap.run(tap.tests_of(sys.modules[__name__]))
-    finally:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap.program(sys.modules[__name__], FOLDER, workers=WORKERS))

@@ -188,13 +188,5 @@ def what_is_swapped_meanwhile_leads_nowhere_where_the_kernel_has_no_openat2():
     race(walk=True)
 
 
-def main():
-    try:
-        make_tree()
-        return tap.run(tap.tests_of(sys.modules[__name__]))
-    finally:
-        shutil.rmtree(ROOT, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap.program(sys.modules[__name__], ROOT, make_tree))

@@ -342,17 +342,5 @@ def at_a_terminal_an_interrupt_ends_the_plugin_and_not_the_editor():
     assert read() == TEXT.replace("\n\n", "\n", 1)
 
 
-def main():
-    if not os.path.exists(f"{WORKERS}/pinfold-worker"):
-        print("1..0 # SKIP PINFOLD_TEST_WORKERS names no release build")
-        return 0
-    try:
-        set_up()
-        return tap.run(tap.tests_of(sys.modules[__name__]))
-    finally:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    os.umask(0o022)
-    sys.exit(main())
+    sys.exit(tap.program(sys.modules[__name__], FOLDER, set_up, WORKERS))
