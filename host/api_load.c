@@ -293,6 +293,19 @@ static bool collect(pnf_plugin *plugin, const pnf_source *source, bool linked,
     return module_seal(module, error);
 }
 
+// Nothing of a module that is looked at runs: unless a policy says otherwise, proposals are on.
+static void switch_proposals_on(struct policy *policy)
+{
+    enum policy_key section = POLICY_KEY_FEATURES;
+
+    for (uint64_t choice = POLICY_CHOICE_INVALID + 1; choice < POLICY_CHOICE_COUNT; choice++) {
+        const struct policy_choice_info *info = policy_choice_info(choice);
+
+        if (policy_key_parent(info->key) == section && strcmp(info->word, "on") == 0)
+            policy_key_write(info->key, policy, choice);
+    }
+}
+
 static bool bring(pnf_plugin *plugin, const pnf_source *source, session_way *way,
                   struct error_text *error)
 {
@@ -304,6 +317,9 @@ static bool bring(pnf_plugin *plugin, const pnf_source *source, session_way *way
         !read_policy(source, &plugin->host->libexec, &plugin->policy, error) ||
         (linked && !add_links(source, &plugin->policy, error)))
         return false;
+    if (way == session_inspect && !source->policy_path && !source->policy_text &&
+        source->setting_count == 0)
+        switch_proposals_on(&plugin->policy);
     name_plugin(plugin, source);
     brought =
         collect(plugin, source, linked, &module, error) && run_session(plugin, &module, way, error);
@@ -380,24 +396,6 @@ pnf_status pnf_load_bytes(pnf_host *host, const char *name, const void *module, 
     return pnf_load_from(host, &source, plugin);
 }
 
-// Nothing runs: unless a policy says otherwise, proposals are on, for the module to be looked at.
-static pnf_plugin *make_inspected(pnf_host *host, const pnf_source *source,
-                                  struct error_text *error)
-{
-    static const pnf_setting proposals[] = {
-        {"features.custom_page_sizes", "on"},
-        {"features.wide_arithmetic", "on"},
-        {"features.threads", "on"},
-    };
-    pnf_source with_proposals = *source;
-
-    if (!source->policy_path && !source->policy_text && source->setting_count == 0) {
-        with_proposals.settings = proposals;
-        with_proposals.setting_count = sizeof proposals / sizeof proposals[0];
-    }
-    return make_plugin(host, &with_proposals, session_inspect, error);
-}
-
 pnf_status pnf_inspect(pnf_host *host, const pnf_source *source, pnf_module **module)
 {
     int before = errno;
@@ -412,7 +410,7 @@ pnf_status pnf_inspect(pnf_host *host, const pnf_source *source, pnf_module **mo
                        !host     ? "the host"
                        : !module ? "the place for it"
                                  : "the source");
-    } else if ((made = make_inspected(host, source, &error)) != NULL) {
+    } else if ((made = make_plugin(host, source, session_inspect, &error)) != NULL) {
         *module = inspection_make(made->session.report, made->session.report_size, &error);
         api_plugin_destroy(made);
     }

@@ -15,20 +15,6 @@
 // No directories of files: through them other processes and the system are reached.
 static const char *const systems[] = {"/proc", "/sys", "/dev"};
 
-static bool fail(struct policy_error *error, enum policy_key key, const char *text, size_t length,
-                 const char *problem)
-{
-    char quote[POLICY_QUOTE_SIZE];
-
-    return policy_error_set(error, 0, 0, "%s: %s %s", policy_key_info(key)->path,
-                            policy_quote(quote, text, length), problem);
-}
-
-static bool fail_as(struct policy_error *error, enum policy_key key, const struct error *below)
-{
-    return policy_error_set(error, 0, 0, "%s: %s", policy_key_info(key)->path, below->message);
-}
-
 void policy_dir_begin(struct policy_dir *dir)
 {
     *dir = (struct policy_dir){
@@ -48,21 +34,6 @@ bool policy_dir_is_within(const char *path, const char *folder)
 
 /* The directory. */
 
-static bool check_form(const char *path, size_t length, struct policy_error *error)
-{
-    enum policy_key key = POLICY_KEY_WASI_DIRS_HOST;
-
-    if (length == 0)
-        return fail(error, key, path, length, "is empty: it must be the path of a directory");
-    if (memchr(path, '\0', length))
-        return fail(error, key, path, length, "has a NUL in it");
-    if (path[0] == '~')
-        return fail(error, key, path, length,
-                    "begins with '~', which is not expanded: write the path out, or ./~ for a "
-                    "directory of that name");
-    return true;
-}
-
 // What realpath(3) makes of it.
 static bool resolve(const char *folder, const char *path, size_t length, char resolved[PATH_MAX],
                     struct policy_error *error)
@@ -70,18 +41,16 @@ static bool resolve(const char *folder, const char *path, size_t length, char re
     char joined[PATH_MAX];
     char problem[192];
     char reason[64];
-    bool is_relative = path[0] != '/' && folder;
-    int used = snprintf(joined, sizeof joined, "%s%s%.*s", is_relative ? folder : "",
-                        is_relative ? "/" : "", (int)length, path);
 
-    if (used < 0 || (size_t)used >= sizeof joined)
-        errno = ENAMETOOLONG;
-    else if (realpath(joined, resolved))
+    if (!policy_value_path(POLICY_KEY_WASI_DIRS_HOST, "a directory", folder, path, length, joined,
+                           sizeof joined, error))
+        return false;
+    if (realpath(joined, resolved))
         return true;
     snprintf(problem, sizeof problem,
              "cannot be granted: %s (it must be there when the policy is read)",
              strerror_r(errno, reason, sizeof reason));
-    return fail(error, POLICY_KEY_WASI_DIRS_HOST, path, length, problem);
+    return policy_value_fail(error, POLICY_KEY_WASI_DIRS_HOST, path, length, problem);
 }
 
 // "/proc/1 is ...": what is wrong with a resolved path, or NULL.
@@ -113,13 +82,13 @@ bool policy_dir_set_host(struct policy *policy, struct policy_dir *dir, const ch
     char resolved[PATH_MAX];
     const char *why;
 
-    if (!check_form(path, length, error) || !resolve(folder, path, length, resolved, error))
+    if (!resolve(folder, path, length, resolved, error))
         return false;
     why = why_refused(resolved);
     if (why)
-        return fail(error, POLICY_KEY_WASI_DIRS_HOST, resolved, strlen(resolved), why);
+        return policy_value_fail(error, POLICY_KEY_WASI_DIRS_HOST, resolved, strlen(resolved), why);
     return policy_add_text(policy, resolved, strlen(resolved), &dir->host, &below) ||
-           fail_as(error, POLICY_KEY_WASI_DIRS_HOST, &below);
+           policy_value_fail_as(error, POLICY_KEY_WASI_DIRS_HOST, &below);
 }
 
 bool policy_dir_set_guest(struct policy *policy, struct policy_dir *dir, const char *path,
@@ -128,11 +97,12 @@ bool policy_dir_set_guest(struct policy *policy, struct policy_dir *dir, const c
     struct error below = {.code = ERROR_NONE};
 
     if (!policy_is_guest_path(path, length))
-        return fail(error, POLICY_KEY_WASI_DIRS_GUEST, path, length,
-                    "is no name for the plugin: it is '.', or begins with '/' and has no '.', "
-                    "'..', '//' and no '/' at the end");
+        return policy_value_fail(
+            error, POLICY_KEY_WASI_DIRS_GUEST, path, length,
+            "is no name for the plugin: it is '.', or begins with '/' and has no '.', "
+            "'..', '//' and no '/' at the end");
     return policy_add_text(policy, path, length, &dir->guest, &below) ||
-           fail_as(error, POLICY_KEY_WASI_DIRS_GUEST, &below);
+           policy_value_fail_as(error, POLICY_KEY_WASI_DIRS_GUEST, &below);
 }
 
 /* The grant among others. */
@@ -172,13 +142,14 @@ bool policy_dir_add(struct policy *policy, const struct policy_dir *dir, struct 
     if (policy->dir_count >= POLICY_DIRS_MAX)
         return policy_error_set(error, 0, 0, "wasi.dirs: too many: at most %d", POLICY_DIRS_MAX);
     if (policy_find_dir(policy, guest, dir->guest.length) != POLICY_NOT_FOUND)
-        return fail(error, POLICY_KEY_WASI_DIRS_GUEST, guest, dir->guest.length,
-                    "is given twice: each directory has a name of its own");
+        return policy_value_fail(error, POLICY_KEY_WASI_DIRS_GUEST, guest, dir->guest.length,
+                                 "is given twice: each directory has a name of its own");
     for (uint32_t i = 0; i < policy->dir_count; i++) {
         if (contradicts(policy, dir, &policy->dirs[i]))
             return fail_contradiction(policy, dir, &policy->dirs[i], error);
     }
-    return policy_add_dir(policy, dir, &below) || fail_as(error, POLICY_KEY_WASI_DIRS, &below);
+    return policy_add_dir(policy, dir, &below) ||
+           policy_value_fail_as(error, POLICY_KEY_WASI_DIRS, &below);
 }
 
 bool policy_dir_add_text(struct policy *policy, const char *text, struct policy_error *error)
@@ -191,8 +162,9 @@ bool policy_dir_add_text(struct policy *policy, const char *text, struct policy_
 
     policy_dir_begin(&dir);
     if (!sign || sign == text || guest_length == 0)
-        return fail(error, POLICY_KEY_WASI_DIRS, text, strlen(text),
-                    "is not of the form HOST::GUEST, HOST::GUEST:read or HOST::GUEST:write");
+        return policy_value_fail(
+            error, POLICY_KEY_WASI_DIRS, text, strlen(text),
+            "is not of the form HOST::GUEST, HOST::GUEST:read or HOST::GUEST:write");
     if (colon && !policy_value_parse(POLICY_KEY_WASI_DIRS_ACCESS, colon + 1, strlen(colon + 1),
                                      &dir.access, error))
         return false;

@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/policy_link.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "host/policy_value.h"
-
-static bool fail(struct policy_error *error, enum policy_key key, const char *text, size_t length,
-                 const char *problem)
-{
-    char quote[POLICY_QUOTE_SIZE];
-
-    return policy_error_set(error, 0, 0, "%s: %s %s", policy_key_info(key)->path,
-                            policy_quote(quote, text, length), problem);
-}
-
-static bool fail_as(struct policy_error *error, enum policy_key key, const struct error *below)
-{
-    return policy_error_set(error, 0, 0, "%s: %s", policy_key_info(key)->path, below->message);
-}
 
 bool policy_link_set_name(struct policy *policy, struct policy_link *link, const char *name,
                           size_t length, struct policy_error *error)
@@ -26,11 +11,12 @@ bool policy_link_set_name(struct policy *policy, struct policy_link *link, const
     struct error below = {.code = ERROR_NONE};
 
     if (!policy_is_library_name(name, length))
-        return fail(error, POLICY_KEY_LINK_NAME, name, length,
-                    "is no name of a library: it has letters, digits, '.', '_' and '-', at most "
-                    "64");
+        return policy_value_fail(
+            error, POLICY_KEY_LINK_NAME, name, length,
+            "is no name of a library: it has letters, digits, '.', '_' and '-', at most "
+            "64");
     return policy_add_text(policy, name, length, &link->name, &below) ||
-           fail_as(error, POLICY_KEY_LINK_NAME, &below);
+           policy_value_fail_as(error, POLICY_KEY_LINK_NAME, &below);
 }
 
 bool policy_link_set_file(struct policy *policy, struct policy_link *link, const char *folder,
@@ -38,24 +24,12 @@ bool policy_link_set_file(struct policy *policy, struct policy_link *link, const
 {
     struct error below = {.code = ERROR_NONE};
     char joined[POLICY_TEXT_MAX + 1];
-    bool is_relative = length > 0 && path[0] != '/' && folder;
-    int used;
 
-    if (length == 0)
-        return fail(error, POLICY_KEY_LINK_FILE, path, length,
-                    "is empty: it must be the path of a module");
-    if (memchr(path, '\0', length))
-        return fail(error, POLICY_KEY_LINK_FILE, path, length, "has a NUL in it");
-    if (path[0] == '~')
-        return fail(error, POLICY_KEY_LINK_FILE, path, length,
-                    "begins with '~', which is not expanded: write the path out, or ./~ for a "
-                    "file of that name");
-    used = snprintf(joined, sizeof joined, "%s%s%.*s", is_relative ? folder : "",
-                    is_relative ? "/" : "", (int)length, path);
-    if (used < 0 || (size_t)used >= sizeof joined)
-        return fail(error, POLICY_KEY_LINK_FILE, path, length, "is too long");
-    return policy_add_text(policy, joined, (size_t)used, &link->file, &below) ||
-           fail_as(error, POLICY_KEY_LINK_FILE, &below);
+    if (!policy_value_path(POLICY_KEY_LINK_FILE, "a module", folder, path, length, joined,
+                           sizeof joined, error))
+        return false;
+    return policy_add_text(policy, joined, strlen(joined), &link->file, &below) ||
+           policy_value_fail_as(error, POLICY_KEY_LINK_FILE, &below);
 }
 
 bool policy_link_add(struct policy *policy, const struct policy_link *link,
@@ -67,9 +41,10 @@ bool policy_link_add(struct policy *policy, const struct policy_link *link,
     if (policy->link_count >= POLICY_LINKS_MAX)
         return policy_error_set(error, 0, 0, "link: too many: at most %d", POLICY_LINKS_MAX);
     if (policy_find_link(policy, name, link->name.length) != POLICY_NOT_FOUND)
-        return fail(error, POLICY_KEY_LINK_NAME, name, link->name.length,
-                    "is given twice: each library has a name of its own");
-    return policy_add_link(policy, link, &below) || fail_as(error, POLICY_KEY_LINK, &below);
+        return policy_value_fail(error, POLICY_KEY_LINK_NAME, name, link->name.length,
+                                 "is given twice: each library has a name of its own");
+    return policy_add_link(policy, link, &below) ||
+           policy_value_fail_as(error, POLICY_KEY_LINK, &below);
 }
 
 bool policy_link_add_text(struct policy *policy, const char *text, struct policy_error *error)
@@ -78,7 +53,8 @@ bool policy_link_add_text(struct policy *policy, const char *text, struct policy
     struct policy_link link = {.line = 0};
 
     if (!sign || sign == text || sign[1] == '\0')
-        return fail(error, POLICY_KEY_LINK, text, strlen(text), "is not of the form NAME=FILE");
+        return policy_value_fail(error, POLICY_KEY_LINK, text, strlen(text),
+                                 "is not of the form NAME=FILE");
     return policy_link_set_name(policy, &link, text, (size_t)(sign - text), error) &&
            policy_link_set_file(policy, &link, NULL, sign + 1, strlen(sign + 1), error) &&
            policy_link_add(policy, &link, error);

@@ -149,6 +149,47 @@ static const struct unit *find_unit(enum policy_type type, const char *suffix, s
     return NULL;
 }
 
+bool policy_value_fail(struct policy_error *error, enum policy_key key, const char *text,
+                       size_t length, const char *problem)
+{
+    char quote[POLICY_QUOTE_SIZE];
+
+    return policy_error_set(error, 0, 0, "%s: %s %s", policy_key_info(key)->path,
+                            policy_quote(quote, text, length), problem);
+}
+
+bool policy_value_fail_as(struct policy_error *error, enum policy_key key,
+                          const struct error *below)
+{
+    return policy_error_set(error, 0, 0, "%s: %s", policy_key_info(key)->path, below->message);
+}
+
+bool policy_value_path(enum policy_key key, const char *what, const char *folder, const char *path,
+                       size_t length, char *joined, size_t size, struct policy_error *error)
+{
+    bool is_relative = length > 0 && path[0] != '/' && folder;
+    char problem[128];
+    int used;
+
+    if (length == 0) {
+        snprintf(problem, sizeof problem, "is empty: it must be the path of %s", what);
+        return policy_value_fail(error, key, path, length, problem);
+    }
+    if (memchr(path, '\0', length))
+        return policy_value_fail(error, key, path, length, "has a NUL in it");
+    if (path[0] == '~') {
+        snprintf(problem, sizeof problem,
+                 "begins with '~', which is not expanded: write the path out, or ./~ for %s of "
+                 "that name",
+                 what);
+        return policy_value_fail(error, key, path, length, problem);
+    }
+    used = snprintf(joined, size, "%s%s%.*s", is_relative ? folder : "", is_relative ? "/" : "",
+                    (int)length, path);
+    return (used >= 0 && (size_t)used < size) ||
+           policy_value_fail(error, key, path, length, "is too long");
+}
+
 static bool fail_form(enum policy_key key, const char *text, size_t length,
                       struct policy_error *error)
 {

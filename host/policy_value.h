@@ -27,6 +27,18 @@ MUST_CHECK bool policy_value_parse(enum policy_key key, const char *text, size_t
 MUST_CHECK bool policy_value_parse_sha256(enum policy_key key, const char *text, size_t length,
                                           uint8_t *bytes, struct policy_error *error);
 
+// The error of a key's value, which is shown, and of one that was taken no further. Always false.
+bool policy_value_fail(struct policy_error *error, enum policy_key key, const char *text,
+                       size_t length, const char *problem);
+bool policy_value_fail_as(struct policy_error *error, enum policy_key key,
+                          const struct error *below);
+
+// The path of a value, from `folder` on if it is relative and that is not NULL. `what` it is of, as
+// "a module", is for the error. Fills `joined`, of `size` bytes.
+MUST_CHECK bool policy_value_path(enum policy_key key, const char *what, const char *folder,
+                                  const char *path, size_t length, char *joined, size_t size,
+                                  struct policy_error *error);
+
 // The shortest exact form that policy_value_parse takes, or "none" and "automatic" for what cannot
 // be written. Fills `text`, which must have POLICY_VALUE_SIZE bytes, and returns it.
 const char *policy_value_format(enum policy_key key, uint64_t value, char *text);

@@ -37,15 +37,18 @@ static const struct {
     {"clock_", "clock: coarse"},     {"random_", "random: real"},
 };
 
-// Proposals, by their names among the features and by their keys in a policy.
-static const struct {
-    const char *name;
-    const char *line;
-} proposals[] = {
-    {"custom-page-sizes", "custom_page_sizes: on"},
-    {"wide-arithmetic", "wide_arithmetic: on"},
-    {"threads", "threads: on"},
-};
+// Proposals among the features; in a policy their keys are written with '_'.
+static const char *const proposals[] = {"custom-page-sizes", "wide-arithmetic", "threads"};
+
+enum { LINE_SIZE = 32 };
+
+static const char *switch_on(const char *proposal, char line[LINE_SIZE])
+{
+    snprintf(line, LINE_SIZE, "%s: on", proposal);
+    for (char *dash = line; (dash = strchr(dash, '-')) != NULL;)
+        *dash = '_';
+    return line;
+}
 
 static bool begins(pnf_bytes bytes, const char *prefix)
 {
@@ -250,15 +253,16 @@ static void print_grants(const pnf_module *module)
 // What a policy has to say for the module to be run at all.
 static void print_needs(const pnf_module *module, size_t memories)
 {
+    char line[LINE_SIZE];
     bool begun = false;
 
     if (memories > 1)
         printf("policy lines that its memories need:\n  limits:\n    memories: %zu\n", memories);
     for (size_t i = 0; i < sizeof proposals / sizeof proposals[0]; i++)
-        if (uses_feature(module, proposals[i].name)) {
+        if (uses_feature(module, proposals[i])) {
             printf("%s    %s\n",
                    begun ? "" : "policy lines that switch its proposals on:\n  features:\n",
-                   proposals[i].line);
+                   switch_on(proposals[i], line));
             begun = true;
         }
 }
@@ -329,6 +333,7 @@ static json_t *json_of_grants(const pnf_module *module)
     json_t *functions = json_array();
     json_t *lines = json_array();
     json_t *features = json_array();
+    char line[LINE_SIZE];
     char name[GRANT_SIZE];
     size_t index = 0;
 
@@ -338,8 +343,8 @@ static json_t *json_of_grants(const pnf_module *module)
         if (uses_wasi(module, wasi_lines[i].prefix))
             json_array_append_new(lines, json_string(wasi_lines[i].line));
     for (size_t i = 0; i < sizeof proposals / sizeof proposals[0]; i++)
-        if (uses_feature(module, proposals[i].name))
-            json_array_append_new(features, json_string(proposals[i].line));
+        if (uses_feature(module, proposals[i]))
+            json_array_append_new(features, json_string(switch_on(proposals[i], line)));
     return json_pack("{s:o, s:o, s:o}", "host_functions", functions, "wasi", lines, "features",
                      features);
 }

@@ -4,32 +4,35 @@
 // end.
 #include "tests/fuzz/reference.h"
 
-uint64_t reference_unsigned(const uint8_t **at)
+// `shift` becomes the number of bits that were read, `last` the byte that they end with.
+static uint64_t number_at(const uint8_t **at, uint32_t *shift, uint8_t *last)
 {
     uint64_t value = 0;
-    uint32_t shift = 0;
-    uint8_t byte;
 
+    *shift = 0;
     do {
-        byte = *(*at)++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
+        *last = *(*at)++;
+        value |= (uint64_t)(*last & 0x7f) << *shift;
+        *shift += 7;
+    } while (*last & 0x80);
     return value;
+}
+
+uint64_t reference_unsigned(const uint8_t **at)
+{
+    uint32_t shift;
+    uint8_t last;
+
+    return number_at(at, &shift, &last);
 }
 
 int64_t reference_signed(const uint8_t **at)
 {
-    uint64_t value = 0;
-    uint32_t shift = 0;
-    uint8_t byte;
+    uint32_t shift;
+    uint8_t last;
+    uint64_t value = number_at(at, &shift, &last);
 
-    do {
-        byte = *(*at)++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
-    if (shift < 64 && byte & 0x40)
+    if (shift < 64 && last & 0x40)
         value |= UINT64_MAX << shift;
     return (int64_t)value;
 }
