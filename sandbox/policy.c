@@ -7,8 +7,7 @@
 #include "sandbox/base/checked.h"
 #include "sandbox/base/utf8.h"
 
-#define ENGINE_BYTES      (UINT64_C(16) * 1024 * 1024)
-#define ENGINE_PER_MODULE UINT64_C(6)
+#define ENGINE_BYTES (UINT64_C(16) * 1024 * 1024)
 
 // It is copied for each worker.
 static_assert(sizeof(struct policy) <= 64 * 1024, "the policy has grown large");
@@ -440,7 +439,7 @@ uint64_t policy_engine_bytes(const struct policy *policy, uint64_t module_bytes)
 
     if (policy->limits.engine_bytes != POLICY_AUTOMATIC)
         return policy->limits.engine_bytes;
-    if (__builtin_mul_overflow(module_bytes, ENGINE_PER_MODULE, &bytes) ||
+    if (__builtin_mul_overflow(module_bytes, (uint64_t)POLICY_ENGINE_PER_MODULE, &bytes) ||
         !checked_add_u64(bytes, ENGINE_BYTES, &bytes))
         return policy_key_info(POLICY_KEY_LIMITS_ENGINE)->most;
     return bytes;

@@ -23,7 +23,10 @@ enum {
     POLICY_TEXT_MAX = 4096,       // bytes of one text, without its NUL
     POLICY_POOL_SIZE = 32 * 1024, // bytes of all texts, their NULs included
     POLICY_SOURCE_SIZE = 256,
-    POLICY_SHA256_SIZE = 32
+    POLICY_SHA256_SIZE = 32,
+    // By default, of limits.engine for a byte of a module: programs need up to 5
+    // (tests/bench/load.py).
+    POLICY_ENGINE_PER_MODULE = 6
 };
 
 #define POLICY_NOT_FOUND UINT32_MAX

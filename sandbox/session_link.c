@@ -11,7 +11,7 @@
 
 static const char reallocation[] = "cabi_realloc";
 
-enum { ABI_VERSION = 1, ENGINE_OWN_BYTES = 3 * 1024 * 1024, ENGINE_OWN_PER_MODULE = 6 };
+enum { ABI_VERSION = 1, ENGINE_OWN_BYTES = 3 * 1024 * 1024 };
 
 // --- loading -------------------------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ static bool check_abi(const struct module *module, struct error *error)
 static void limit_scratch(struct session *session, size_t module_size)
 {
     uint64_t bytes = policy_engine_bytes(&session->policy, module_size);
-    uint64_t own = ENGINE_OWN_BYTES + ENGINE_OWN_PER_MODULE * (uint64_t)module_size;
+    uint64_t own = ENGINE_OWN_BYTES + POLICY_ENGINE_PER_MODULE * (uint64_t)module_size;
     uint64_t most = bytes - (own < bytes / 2 ? own : bytes / 2);
 
     if (most < session->scratch_max)
